@@ -1,0 +1,213 @@
+import TensorCore
+
+/// A change to a whole graph that keeps its values.
+package protocol Pass: Sendable {
+  /// Kebab-case, unique; the name of its file in `golden/passes`.
+  var name: String { get }
+  /// Returns the changed graph and the number of rewrites; at most `limit` are made.
+  func run(on graph: Graph, limit: Int) throws(ModelError) -> (graph: Graph, rewrites: Int)
+}
+
+/// A rule that sees one node at a time.
+package protocol Rewrite: Sendable {
+  static var name: String { get }
+
+  /// The values that stand for the node's outputs, or nil to leave the node as it is. New nodes and
+  /// constants are appended to `site.graph`.
+  func replacement(for node: Node, at site: inout RewriteSite) throws(ModelError) -> [ValueID]?
+}
+
+/// Where a rule works: the node's operands in the graph that is being rebuilt, and what the old graph
+/// knows of them.
+package struct RewriteSite {
+  /// The graph that is being rebuilt; everything before the node is in it.
+  package var graph: Graph
+  /// The node's operands in ``graph``.
+  package let operands: [ValueID?]
+  /// Quantization of the node's outputs, to be passed on by a rule that keeps them.
+  package let quantizations: [QuantizationParameters?]
+  /// Readers of each operand in the old graph: 1 where the node is the only one.
+  package let operandUses: [Int]
+
+  package func operand(_ index: Int) -> ValueID? {
+    index < operands.count ? operands[index] : nil
+  }
+
+  package func constant(_ index: Int) -> Tensor? {
+    operand(index).flatMap { graph.constant($0) }
+  }
+
+  package func type(_ index: Int) -> TensorType? { operand(index).map { graph.type($0) } }
+
+  /// The node that makes operand `index`, where it is an `Op`.
+  package func producer<Op: Operator>(_ index: Int, as _: Op.Type) -> (op: Op, node: Node)? {
+    guard let id = operand(index), let node = graph.producer(of: id), let op = node.op as? Op else {
+      return nil
+    }
+    return (op, node)
+  }
+
+  /// As ``producer(_:as:)``, and nothing else reads its output.
+  package func soleProducer<Op: Operator>(_ index: Int, as type: Op.Type) -> (op: Op, node: Node)? {
+    guard index < operandUses.count, operandUses[index] == 1 else { return nil }
+    return producer(index, as: type)
+  }
+}
+
+/// Runs one rule over every node by rebuilding the graph, so that order stays topological and every
+/// type is inferred anew. What the rule leaves unread is dropped.
+package struct Rewriting<Rule: Rewrite>: Pass {
+  package let rule: Rule
+  package var name: String { Rule.name }
+
+  package init(_ rule: Rule) { self.rule = rule }
+
+  package func run(on graph: Graph, limit: Int) throws(ModelError) -> (graph: Graph, rewrites: Int)
+  {
+    let uses = graph.useCounts()
+    var rewrites = 0
+    let rebuilt = try graph.rebuilt { (node, operands, new) throws(ModelError) in
+      guard rewrites < limit else { return nil }
+      var site = RewriteSite(
+        graph: new, operands: operands, quantizations: graph.quantizations(of: node),
+        operandUses: node.inputs.map { $0.map { uses[$0.index] } ?? 0 })
+      new = Graph()  // the site holds the only reference, so that appending does not copy
+      let replaced = try during("\(Rule.name) at '\(node.name)'") { () throws(ModelError) in
+        try rule.replacement(for: node, at: &site)
+      }
+      new = site.graph
+      if replaced != nil { rewrites += 1 }
+      return replaced
+    }
+    return (rewrites == 0 ? graph : try rebuilt.withoutDeadCode(), rewrites)
+  }
+}
+
+extension Graph {
+  /// The same graph, built node by node. `replace` may return values of the new graph that stand for a
+  /// node's outputs.
+  package func rebuilt(
+    inputTypes: [TensorType]? = nil,
+    _ replace: (Node, [ValueID?], inout Graph) throws(ModelError) -> [ValueID]?
+  ) throws(ModelError) -> Graph {
+    var new = Graph()
+    new.metadata = metadata
+    var map = [ValueID?](repeating: nil, count: values.count)
+    for (index, port) in inputs.enumerated() {
+      map[port.value.index] = try new.addInput(port.name, inputTypes?[index] ?? type(port.value))
+    }
+    for (index, value) in values.enumerated() where value.producer == nil {
+      if map[index] == nil, let constant = value.fact.constant {
+        map[index] = new.addConstant(constant, named: value.name)
+      }
+    }
+    for node in nodes {
+      let operands = node.inputs.map { $0.flatMap { map[$0.index] } }
+      let made: [ValueID]
+      if let replaced = try replace(node, operands, &new) {
+        guard replaced.count == node.outputs.count else {
+          throw ModelError(.invalidGraph, "a rewrite of '\(node.name)' lost an output")
+        }
+        made = replaced
+      } else {
+        made = try new.append(
+          node.op, named: node.name, to: operands, origin: node.origin,
+          outputNames: node.outputs.map { self[$0].name },
+          quantizedAs: quantizations(of: node))
+      }
+      for (old, id) in zip(node.outputs, made) { map[old.index] = id }
+    }
+    for output in outputs {
+      guard let id = map[output.value.index] else {
+        throw ModelError(.invalidGraph, "output '\(output.name)' was lost")
+      }
+      try new.addOutput(output.name, id)
+    }
+    return new
+  }
+
+  /// The same graph without nodes and constants that nothing reads. Inputs stay.
+  package func withoutDeadCode() throws(ModelError) -> Graph {
+    var live = Set(outputs.map(\.value))
+    for node in nodes.reversed() where node.outputs.contains(where: { live.contains($0) }) {
+      for input in node.inputs { if let input { live.insert(input) } }
+    }
+    var new = Graph()
+    new.metadata = metadata
+    var map = [ValueID?](repeating: nil, count: values.count)
+    for port in inputs { map[port.value.index] = try new.addInput(port.name, type(port.value)) }
+    for (index, value) in values.enumerated() where value.producer == nil && map[index] == nil {
+      guard live.contains(ValueID(index: index)), let constant = value.fact.constant else {
+        continue
+      }
+      map[index] = new.addConstant(constant, named: value.name)
+    }
+    for node in nodes where node.outputs.contains(where: { live.contains($0) }) {
+      let made = try new.append(
+        node.op, named: node.name, to: node.inputs.map { $0.flatMap { map[$0.index] } },
+        origin: node.origin, outputNames: node.outputs.map { self[$0].name },
+        quantizedAs: quantizations(of: node))
+      for (old, id) in zip(node.outputs, made) { map[old.index] = id }
+    }
+    for output in outputs {
+      guard let id = map[output.value.index] else {
+        throw ModelError(.invalidGraph, "output '\(output.name)' is not made by any node")
+      }
+      try new.addOutput(output.name, id)
+    }
+    return new
+  }
+}
+
+/// Passes in order, repeated until none of them finds anything.
+package struct Pipeline: Sendable {
+  package let passes: [any Pass]
+  /// Rounds after which a pipeline that still finds something is an error.
+  package let maximumRounds: Int
+
+  package init(_ passes: [any Pass], maximumRounds: Int = 16) {
+    self.passes = passes
+    self.maximumRounds = maximumRounds
+  }
+
+  /// What one pass did in one round.
+  package struct Step: Sendable {
+    package let pass: String
+    package let round: Int
+    package let rewrites: Int
+    package let nodes: Int
+  }
+
+  /// Runs to the fixed point, verifying after every pass that changed something.
+  ///
+  /// - Parameters:
+  ///   - stopAfter: stop once this many rewrites were made, to find a guilty one by bisection.
+  ///   - observe: called with each step that changed the graph, and the graph.
+  /// - Throws: `invalid-graph` where no fixed point is reached in ``maximumRounds``.
+  package func run(
+    on graph: Graph, stopAfter: Int = .max,
+    observe: (Step, Graph) throws(ModelError) -> Void = { (_, _) throws(ModelError) in }
+  ) throws(ModelError) -> Graph {
+    var current = graph
+    var left = stopAfter
+    for round in 0..<maximumRounds {
+      var changed = false
+      for pass in passes {
+        guard left > 0 else { return current }
+        let (next, rewrites) = try during("pass '\(pass.name)'") { () throws(ModelError) in
+          let result = try pass.run(on: current, limit: left)
+          if result.rewrites > 0 { try result.graph.verify() }
+          return result
+        }
+        guard rewrites > 0 else { continue }
+        changed = true
+        left -= rewrites
+        current = next
+        try observe(
+          Step(pass: pass.name, round: round, rewrites: rewrites, nodes: next.nodes.count), next)
+      }
+      if !changed { return current }
+    }
+    throw ModelError(.invalidGraph, "the passes find no end after \(maximumRounds) rounds")
+  }
+}

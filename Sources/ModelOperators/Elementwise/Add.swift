@@ -1,0 +1,14 @@
+import ModelIR
+import TensorCore
+
+/// y = a + b with multidirectional broadcasting. ONNX Add 7–14.
+package struct Add: BinaryOperator {
+  package static let name = "Add"
+  package init() {}
+  package func apply(_ a: Double, _ b: Double) -> Double { a + b }
+  package func apply(_ a: Int64, _ b: Int64) -> Int64 { a &+ b }
+}
+
+extension Add: ImportableOperator {
+  package static let importers = [Importer("Add", 7...newestOpset) { _ in Add() }]
+}

@@ -1,0 +1,143 @@
+/// Bytes of one tensor: 64-byte aligned, written once while they are made, read-only afterwards.
+///
+/// `@unchecked Sendable`: the pointer is written only inside the initialiser's closure, before any
+/// other reference to the object exists.
+package final class TensorStorage: @unchecked Sendable {
+  /// Readable bytes after the last element, so that vector loads need no tail case.
+  package static let slack = 64
+
+  package let bytes: UnsafeRawBufferPointer
+
+  package init<E: Error>(
+    byteCount: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(E) -> Void
+  ) throws(E) {
+    let pointer = UnsafeMutableRawPointer.allocate(
+      byteCount: byteCount + TensorStorage.slack, alignment: 64)
+    let buffer = UnsafeMutableRawBufferPointer(start: pointer, count: byteCount)
+    (pointer + byteCount).initializeMemory(as: UInt8.self, repeating: 0, count: TensorStorage.slack)
+    do { try fill(buffer) } catch {
+      pointer.deallocate()
+      throw error
+    }
+    bytes = UnsafeRawBufferPointer(buffer)
+  }
+
+  deinit { bytes.baseAddress?.deallocate() }
+}
+
+/// An immutable tensor: element type, concrete shape, row-major bytes.
+package struct Tensor: Sendable {
+  package let element: ElementType
+  package let shape: Shape
+  /// Present where the integers stand for real numbers.
+  package let quantization: QuantizationParameters?
+  package let storage: TensorStorage
+
+  package var type: TensorType { TensorType(element, shape, quantization: quantization) }
+  package var count: Int { shape.count }
+  package var byteCount: Int { shape.count * element.byteCount }
+  package var bytes: UnsafeRawBufferPointer { storage.bytes }
+
+  /// Makes a tensor whose bytes `fill` writes; they start out uninitialised.
+  package init(
+    _ element: ElementType, _ shape: Shape, quantization: QuantizationParameters? = nil,
+    bytes fill: (UnsafeMutableRawBufferPointer) throws(ModelError) -> Void
+  ) throws(ModelError) {
+    self.element = element
+    self.shape = shape
+    self.quantization = quantization
+    storage = try TensorStorage(byteCount: shape.count * element.byteCount, fill)
+  }
+
+  /// Makes a tensor of `E`s that `fill` writes; they start out zero.
+  package init<E: TensorScalar>(
+    _ shape: Shape, of _: E.Type, quantization: QuantizationParameters? = nil,
+    fill: (UnsafeMutableBufferPointer<E>) throws(ModelError) -> Void
+  ) throws(ModelError) {
+    try self.init(E.elementType, shape, quantization: quantization) { bytes throws(ModelError) in
+      _ = bytes.initializeMemory(as: UInt8.self, repeating: 0)
+      try fill(bytes.bindMemory(to: E.self))
+    }
+  }
+
+  /// - Precondition: `values` has as many elements as `shape`.
+  package init<E: TensorScalar>(
+    _ shape: Shape, _ values: [E], quantization: QuantizationParameters? = nil
+  ) {
+    precondition(values.count == shape.count, "\(values.count) values do not fill \(shape)")
+    self.init(
+      E.elementType, shape, quantization: quantization,
+      writing: { bytes in
+        values.withUnsafeBytes { bytes.copyMemory(from: $0) }
+      })
+  }
+
+  /// As above for a closure that cannot fail.
+  package init(
+    _ element: ElementType, _ shape: Shape, quantization: QuantizationParameters? = nil,
+    writing fill: (UnsafeMutableRawBufferPointer) -> Void
+  ) {
+    self.element = element
+    self.shape = shape
+    self.quantization = quantization
+    storage = TensorStorage(byteCount: shape.count * element.byteCount, fill)
+  }
+
+  private init(
+    element: ElementType, shape: Shape, quantization: QuantizationParameters?,
+    storage: TensorStorage
+  ) {
+    self.element = element
+    self.shape = shape
+    self.quantization = quantization
+    self.storage = storage
+  }
+
+  /// A scalar tensor.
+  package init<E: TensorScalar>(scalar value: E) { self.init(.scalar, [value]) }
+
+  /// A tensor of rank 1.
+  package init<E: TensorScalar>(vector values: [E]) {
+    // A count that an array holds is always a valid extent.
+    guard let shape = try? Shape([values.count]) else { preconditionFailure("array extent") }
+    self.init(shape, values)
+  }
+
+  /// Reads the elements in place. `body` gets a row-major buffer that dies with the call.
+  ///
+  /// - Precondition: `E` is the memory form of ``element`` (four-bit types read as 8-bit).
+  package func withElements<E: TensorScalar, R: ~Copyable, Failure: Error>(
+    of _: E.Type, _ body: (UnsafeBufferPointer<E>) throws(Failure) -> R
+  ) throws(Failure) -> R {
+    precondition(
+      E.elementType == element
+        || (E.elementType == .int8 && element == .int4)
+        || (E.elementType == .uint8 && element == .uint4),
+      "a tensor of \(element) was read as \(E.elementType)")
+    return try body(bytes.bindMemory(to: E.self))
+  }
+
+  /// The same bytes under another shape with the same count.
+  package func reshaped(to shape: Shape) throws(ModelError) -> Tensor {
+    guard shape.count == count else {
+      throw ModelError(.shapeMismatch, "\(self.shape) does not reshape to \(shape)")
+    }
+    return Tensor(element: element, shape: shape, quantization: quantization, storage: storage)
+  }
+
+  /// The same integers with a different reading, or none.
+  package func reading(as quantization: QuantizationParameters?) -> Tensor {
+    Tensor(element: element, shape: shape, quantization: quantization, storage: storage)
+  }
+}
+
+extension Tensor: Equatable {
+  /// Same type, same bytes.
+  package static func == (a: Tensor, b: Tensor) -> Bool {
+    guard a.element == b.element, a.shape == b.shape, a.quantization == b.quantization else {
+      return false
+    }
+    if a.storage === b.storage { return true }
+    return a.bytes.elementsEqual(b.bytes)
+  }
+}

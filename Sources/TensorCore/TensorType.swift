@@ -1,0 +1,115 @@
+/// One extent of a shape that may not be known before planning.
+package enum Dimension: Sendable, Hashable {
+  case fixed(Int)
+  /// A named extent; equal names are equal extents.
+  case symbol(String)
+  case unknown
+
+  package var value: Int? { if case .fixed(let value) = self { value } else { nil } }
+
+  /// Applies exact integer arithmetic where both extents are fixed; unknown otherwise.
+  package static func combine(_ a: Dimension, _ b: Dimension, _ f: (Int, Int) -> Int) -> Dimension {
+    if case .fixed(let x) = a, case .fixed(let y) = b { return .fixed(f(x, y)) }
+    return .unknown
+  }
+}
+
+extension Dimension: ExpressibleByIntegerLiteral {
+  package init(integerLiteral value: Int) { self = .fixed(value) }
+}
+
+extension Dimension: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .fixed(let value): String(value)
+    case .symbol(let name): name
+    case .unknown: "?"
+    }
+  }
+}
+
+/// How integers stand for real numbers: real = (q − zeroPoint) · scale (`Q1`, `Q2` of
+/// `formats/quantization.md`).
+package struct QuantizationParameters: Sendable, Hashable {
+  /// One scale for the tensor, or one for each index along ``axis``. All are finite and above 0.
+  package let scales: [Float]
+  /// Always 0 where there is an axis.
+  package let zeroPoint: Int32
+  package let axis: Int?
+
+  package init(scale: Float, zeroPoint: Int32) {
+    scales = [scale]
+    self.zeroPoint = zeroPoint
+    axis = nil
+  }
+
+  package init(perChannel scales: [Float], axis: Int) {
+    self.scales = scales
+    zeroPoint = 0
+    self.axis = axis
+  }
+
+  /// The scale of a per-tensor parameter set.
+  package var scale: Float { scales[0] }
+}
+
+/// What is known of a tensor before it exists: element type, shape so far, and quantization.
+package struct TensorType: Sendable, Hashable {
+  package let element: ElementType
+  /// Nil where not even the rank is known.
+  package let dimensions: [Dimension]?
+  /// Present on tensors of integers that stand for real numbers.
+  package let quantization: QuantizationParameters?
+
+  package init(
+    _ element: ElementType, _ dimensions: [Dimension]?,
+    quantization: QuantizationParameters? = nil
+  ) {
+    self.element = element
+    self.dimensions = dimensions
+    self.quantization = quantization
+  }
+
+  package init(
+    _ element: ElementType, _ shape: Shape, quantization: QuantizationParameters? = nil
+  ) {
+    self.init(element, shape.dimensions.map(Dimension.fixed), quantization: quantization)
+  }
+
+  package var rank: Int? { dimensions?.count }
+
+  /// The shape, where every extent is known.
+  package var shape: Shape? {
+    guard let dimensions else { return nil }
+    var extents: [Int] = []
+    for dimension in dimensions {
+      guard let value = dimension.value else { return nil }
+      extents.append(value)
+    }
+    return try? Shape(extents)
+  }
+
+  /// The type of the real numbers that this tensor stands for: quantized integers read as float32.
+  package var logical: TensorType {
+    quantization == nil ? self : TensorType(.float32, dimensions)
+  }
+
+  package func with(element: ElementType) -> TensorType {
+    TensorType(element, dimensions)
+  }
+
+  package func with(dimensions: [Dimension]?) -> TensorType {
+    TensorType(element, dimensions, quantization: quantization)
+  }
+}
+
+extension TensorType: CustomStringConvertible {
+  /// As in the text form: `float32[N×512]`, `int8[1×16] @0.5+3`.
+  package var description: String {
+    let extents = dimensions.map { "[" + $0.map(\.description).joined(separator: "×") + "]" }
+    let base = element.rawValue + (extents ?? "[…]")
+    guard let quantization else { return base }
+    if let axis = quantization.axis { return base + " @axis\(axis)" }
+    return base + " @\(quantization.scale)+\(quantization.zeroPoint)"
+  }
+}
