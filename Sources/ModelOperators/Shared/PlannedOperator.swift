@@ -12,6 +12,14 @@ package protocol PlannedOperator: Operator {
   /// ``IntegerOperator/checkInteger(_:_:)`` accepted them, and the answer then equals
   /// ``IntegerOperator/integerReference(_:_:)`` to the last bit.
   func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel?
+
+  /// True for operators whose integer kernels want images channels-last, so that whoever makes their
+  /// operand may as well write it so.
+  static var prefersChannelsLast: Bool { get }
+}
+
+extension PlannedOperator {
+  package static var prefersChannelsLast: Bool { false }
 }
 
 /// How the elements of an image-like tensor (N, C, spatial…) lie in memory.
@@ -37,16 +45,19 @@ package struct KernelRequest: Sendable {
   }
   package let operands: Operands<Operand>
   package let outputs: [TensorType]
+  /// What most readers of output 0 would like; a kernel that can write either should follow it.
+  package let preferredLayout: Layout
   package let tier: KernelTier
   package let matrices: any MatrixBackend
   package let threads: Int
 
   package init(
-    operands: Operands<Operand>, outputs: [TensorType], tier: KernelTier,
-    matrices: any MatrixBackend, threads: Int
+    operands: Operands<Operand>, outputs: [TensorType], preferredLayout: Layout = .rowMajor,
+    tier: KernelTier, matrices: any MatrixBackend, threads: Int
   ) {
     self.operands = operands
     self.outputs = outputs
+    self.preferredLayout = preferredLayout
     self.tier = tier
     self.matrices = matrices
     self.threads = threads
