@@ -1,0 +1,95 @@
+/* Convolution-shaped kernels over channels-last int8 images: every convolution (one to three axes, any stride, dilation and
+ * padding), matrix product and sub-pixel phase of a transposed convolution is one ck_conv_s8 call.
+ *
+ * An image has three spatial axes d, h, w (fewer axes: sizes of 1) and its channels are adjacent bytes. Output positions are
+ * numbered r = (d * out_size[1] + h) * out_size[2] + w. The output position (d, h, w) reads, for each tap, the input position
+ * (d * step[0] + tap.d, h * step[1] + tap.h, w * step[2] + tap.w). Positions outside in_size read the pad value.
+ * Padding p is a tap offset of -p; dilation is the distance between taps; a batch of two-dimensional images is axis d with
+ * step 1 and taps at d = 0; a matrix product of M rows is an image of M positions with one tap at the origin.
+ */
+#ifndef CK_CONVOLUTION_H
+#define CK_CONVOLUTION_H
+
+#include "ck_epilogue.h"
+
+/* Channel ranges start at multiples of this, on every tier. */
+enum { CK_CHANNEL_BLOCK = 32 };
+
+/* Every packed buffer and every scratch buffer starts at a multiple of this. */
+enum { CK_BUFFER_ALIGNMENT = 64 };
+
+/* Offset of a tap from the output position's base, in input positions. */
+typedef struct ck_tap {
+  int32_t d, h, w;
+} ck_tap;
+
+/* How output positions read an image and where they are written. Strides are in elements (bytes for int8) between
+ * neighbours along an axis and may be anything, zero and negative included. */
+typedef struct ck_window {
+  int32_t in_size[3];
+  int32_t out_size[3];
+  int32_t step[3];
+  int32_t tap_count; /* >= 0; no taps: an empty sum */
+  const ck_tap *_Nullable taps;
+  ptrdiff_t in_stride[3];
+  ptrdiff_t out_stride[3];
+} ck_window;
+
+/* acc[r][c] = folded[c] + sum over taps, pixels and channels of x * w[c]; then the epilogue (Q12...Q20).
+ *
+ * Each tap reads tap_pixels neighbouring positions along w (the tap's own first) of tap_channels bytes each. With
+ * tap_pixels > 1, in_stride[2] must equal tap_channels: a row of a kernel that is dense along w is one tap. The inner size is
+ * K = tap_count * tap_pixels * tap_channels in that order, the order of the weights given to conv_s8_pack.
+ * The caller guarantees Q13. Any int8 weight is allowed here, -128 included. */
+typedef struct ck_conv_s8 {
+  ck_window window;
+  const int8_t *_Nonnull input; /* position (0, 0, 0) */
+  int32_t tap_pixels;           /* >= 1 */
+  int32_t tap_channels;         /* >= 0 */
+  int8_t pad;                   /* zx */
+  const void *_Nonnull weights; /* from conv_s8_pack of the same tier; all channels */
+  const int32_t *_Nullable row_bias; /* added to every accumulator of row r (Q14); entry 0 is row 0; or NULL */
+  void *_Nonnull output;        /* int8_t or float: position (0, 0, 0), channel 0 */
+  ptrdiff_t residual_stride[3]; /* as window.out_stride, for the residual */
+  ck_epilogue epilogue;
+} ck_conv_s8;
+
+/* One kernel row and channel at a time: acc[r][c] = folded[c] + sum over taps of x[c] * w[tap][c]; then the epilogue.
+ * in_stride[2] and the like are free; channels are adjacent. */
+typedef struct ck_depthwise_s8 {
+  ck_window window;
+  const int8_t *_Nonnull input;
+  int32_t channels;
+  int8_t pad;
+  const int8_t *_Nonnull weights;  /* [tap_count][channels] */
+  const int32_t *_Nullable folded; /* [channels]; NULL: zeros */
+  void *_Nonnull output;
+  ptrdiff_t residual_stride[3];
+  ck_epilogue epilogue;
+} ck_depthwise_s8;
+
+/* Bytes that conv_s8_pack writes for `channels` output channels of inner size k. */
+typedef size_t (*ck_conv_s8_packed_size_fn)(size_t channels, size_t k);
+
+/* Bytes of scratch that one conv_s8 call of inner size k needs. Each concurrent call needs its own. */
+typedef size_t (*ck_conv_s8_scratch_size_fn)(size_t k);
+
+/* Packs w[c * channel_stride + i * k_stride], c < channels, i < k, with folded[c] (NULL: zeros), for this tier only.
+ * `packed` is aligned to CK_BUFFER_ALIGNMENT. */
+typedef void (*ck_conv_s8_pack_fn)(const int8_t *_Nonnull w, ptrdiff_t channel_stride, ptrdiff_t k_stride, size_t channels,
+                                   size_t k, const int32_t *_Nullable folded, void *_Nonnull packed);
+
+/* Computes output positions [row_first, row_last) and channels [channel_first, channel_last). channel_first is a multiple of
+ * CK_CHANNEL_BLOCK; channel_last is one too or the number of channels that was packed. Calls with disjoint ranges may run
+ * at the same time and give the same bytes as one call. `scratch` is aligned to CK_BUFFER_ALIGNMENT. */
+typedef void (*ck_conv_s8_fn)(const ck_conv_s8 *_Nonnull conv, size_t row_first, size_t row_last, size_t channel_first,
+                              size_t channel_last, void *_Nonnull scratch);
+
+/* Computes output positions [row_first, row_last), all channels. Calls with disjoint ranges may run at the same time. */
+typedef void (*ck_depthwise_s8_fn)(const ck_depthwise_s8 *_Nonnull conv, size_t row_first, size_t row_last);
+
+/* sums[r] = sum of the `columns` bytes of row r, in int32 (the row term of Q14). At most 2^23 columns. */
+typedef void (*ck_row_sums_s8_fn)(size_t rows, size_t columns, const int8_t *_Nonnull x, ptrdiff_t x_stride,
+                                  int32_t *_Nonnull sums);
+
+#endif
