@@ -35,8 +35,11 @@ let package = Package(
     module("ModelKernels", ["TensorCore"]),
     module("ModelIR", ["TensorCore"]),
     module("ModelOperators", ["ModelIR", "ModelKernels", "TensorCore"]),
+    module(
+      "ModelRuntime", ["ModelOperators", "ModelIR", "ModelKernels", "TensorCore", "COpenBLAS"]),
     tests("TensorCoreTests", ["TensorCore"]),
     tests("OperatorTests", ["ModelOperators", "ModelIR", "TensorCore"]),
+    tests("RuntimeTests", ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17

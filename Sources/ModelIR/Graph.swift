@@ -3,6 +3,7 @@ import TensorCore
 /// Names a value of one graph; meaningless outside it.
 package struct ValueID: Hashable, Sendable, Comparable {
   package let index: Int
+  package init(index: Int) { self.index = index }
   package static func < (a: ValueID, b: ValueID) -> Bool { a.index < b.index }
 }
 

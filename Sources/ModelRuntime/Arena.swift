@@ -1,0 +1,60 @@
+import TensorCore
+
+/// Places buffers with known lifetimes in one block of memory.
+enum Arena {
+  /// A buffer and the steps, first to last, during which its bytes matter.
+  struct Request: Sendable {
+    let byteCount: Int
+    let first: Int
+    let last: Int
+  }
+
+  static let alignment = 64
+
+  /// Bytes that a buffer takes: its content, readable slack, and padding to the alignment.
+  static func footprint(_ byteCount: Int) -> Int {
+    (byteCount + TensorStorage.slack + alignment - 1) / alignment * alignment
+  }
+
+  /// Offsets such that no two buffers that live at once overlap: the largest first, each at the
+  /// lowest gap that fits.
+  static func place(_ requests: [Request]) -> (offsets: [Int], byteCount: Int) {
+    var offsets = [Int](repeating: 0, count: requests.count)
+    var placed: [Int] = []
+    var end = 0
+    let order = requests.indices.sorted {
+      (requests[$0].byteCount, $1) > (requests[$1].byteCount, $0)
+    }
+    for index in order {
+      let request = requests[index]
+      let size = footprint(request.byteCount)
+      var offset = 0
+      for other in placed {  // in order of offset
+        let neighbour = requests[other]
+        guard neighbour.first <= request.last, request.first <= neighbour.last else { continue }
+        if offset + size <= offsets[other] { break }
+        offset = max(offset, offsets[other] + footprint(neighbour.byteCount))
+      }
+      offsets[index] = offset
+      let position = placed.firstIndex { offsets[$0] > offset } ?? placed.count
+      placed.insert(index, at: position)
+      end = max(end, offset + size)
+    }
+    return (offsets, end)
+  }
+
+  /// The greatest number of bytes alive at one step.
+  static func liveByteCount(_ requests: [Request], steps: Int) -> Int {
+    var changes = [Int](repeating: 0, count: steps + 2)
+    for request in requests {
+      changes[max(request.first, 0)] += footprint(request.byteCount)
+      changes[request.last + 1] -= footprint(request.byteCount)
+    }
+    var (live, greatest) = (0, 0)
+    for change in changes {
+      live += change
+      greatest = max(greatest, live)
+    }
+    return greatest
+  }
+}

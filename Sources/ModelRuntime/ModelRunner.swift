@@ -1,0 +1,67 @@
+import ModelIR
+import TensorCore
+
+/// Runs a graph on inputs of any shapes that it allows: plans are made once for each set of shapes and
+/// kept, the most recent ones first.
+package struct ModelRunner: ~Copyable {
+  package let graph: Graph
+  package let options: PlanOptions
+  /// Plans that are kept at once.
+  package static let keptPlans = 4
+  private var sessions: [(types: [TensorType], session: SessionBox)] = []
+  private let stepwise: StepwiseExecutor
+
+  /// Holds a session in an array, which cannot hold values that do not copy.
+  private final class SessionBox {
+    var session: Session?
+    init(_ session: consuming Session?) { self.session = session }
+  }
+
+  package init(_ graph: Graph, options: PlanOptions = PlanOptions()) {
+    self.graph = graph
+    self.options = options
+    stepwise = StepwiseExecutor(graph: graph, options: options)
+  }
+
+  /// - Throws: an error that names the input, the dimension and what is allowed where `inputs` do not
+  ///   fit the graph.
+  package mutating func run(
+    _ inputs: [Tensor],
+    observe: ((ValueID, Tensor) throws(ModelError) -> Void)? = nil
+  ) throws(ModelError) -> [Tensor] {
+    let box = try prepare(inputs)
+    guard box.session != nil else { return try stepwise.run(inputs, observe: observe) }
+    return try box.session!.run(inputs, observe: observe)
+  }
+
+  /// The time of every step for these inputs; empty where the graph runs unplanned.
+  package mutating func profile(_ inputs: [Tensor]) throws(ModelError) -> [StepTime] {
+    let box = try prepare(inputs)
+    guard box.session != nil else { return [] }
+    return try box.session!.profile(inputs)
+  }
+
+  /// The plan for these inputs; nil where shapes depend on data.
+  package mutating func plan(_ inputs: [Tensor]) throws(ModelError) -> Plan? {
+    try prepare(inputs).session?.plan
+  }
+
+  private mutating func prepare(_ inputs: [Tensor]) throws(ModelError) -> SessionBox {
+    try graph.bind(inputs)
+    let types = inputs.map(\.type)
+    if let index = sessions.firstIndex(where: { $0.types == types }) {
+      let found = sessions.remove(at: index)
+      sessions.insert(found, at: 0)
+      return found.session
+    }
+    let box: SessionBox
+    do {
+      box = SessionBox(Session(try Plan(graph, inputTypes: types, options: options)))
+    } catch  where error.code == .unknownShape {
+      box = SessionBox(nil)
+    }
+    sessions.insert((types, box), at: 0)
+    if sessions.count > Self.keptPlans { sessions.removeLast() }
+    return box
+  }
+}

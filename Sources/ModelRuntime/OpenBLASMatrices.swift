@@ -1,0 +1,52 @@
+import COpenBLAS
+import ModelKernels
+import ModelOperators
+
+/// Float32 matrix products by OpenBLAS, one thread a call: kernels share out their own tasks. Results
+/// differ in the last bits between CPUs, so integer bundles never use it.
+package struct OpenBLASMatrices: MatrixBackend {
+  private static let singleThreaded: Void = openblas_set_num_threads(1)
+
+  package init() { Self.singleThreaded }
+
+  package func multiply(
+    m: Int, n: Int, k: Int,
+    a: UnsafePointer<Float>, aStride: Int, transposeA: Bool,
+    b: UnsafePointer<Float>, bStride: Int, transposeB: Bool,
+    c: UnsafeMutablePointer<Float>, cStride: Int, accumulate: Bool
+  ) {
+    cblas_sgemm(
+      CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
+      Int32(m), Int32(n), Int32(k), 1, a, Int32(max(aStride, 1)), b, Int32(max(bStride, 1)),
+      accumulate ? 1 : 0, c, Int32(max(cStride, 1)))
+  }
+}
+
+/// Float32 matrix products in one fixed order: each element is the sum over k, in order, of products
+/// that are rounded before they are added (`Q30`). The same bits everywhere.
+package struct ExactMatrices: MatrixBackend {
+  private let tier: KernelTier
+
+  package init(tier: KernelTier) { self.tier = tier }
+
+  package func multiply(
+    m: Int, n: Int, k: Int,
+    a: UnsafePointer<Float>, aStride: Int, transposeA: Bool,
+    b: UnsafePointer<Float>, bStride: Int, transposeB: Bool,
+    c: UnsafeMutablePointer<Float>, cStride: Int, accumulate: Bool
+  ) {
+    for row in 0..<m {
+      let out = c + row * cStride
+      if !accumulate { out.update(repeating: 0, count: n) }
+      for p in 0..<k {
+        let factor = transposeA ? a[p * aStride + row] : a[row * aStride + p]
+        if transposeB {
+          for column in 0..<n { out[column] += factor * b[column * bStride + p] }
+        } else {
+          let line = b + p * bStride
+          for column in 0..<n { out[column] += factor * line[column] }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,311 @@
+import ModelIR
+import ModelKernels
+import ModelOperators
+import TensorCore
+
+extension Plan {
+  /// Plans `graph` for inputs of these types, all concrete.
+  ///
+  /// - Throws: `unknown-shape` where a shape depends on data: such graphs run step by step.
+  init(_ graph: Graph, inputTypes: [TensorType], options: PlanOptions) throws(ModelError) {
+    let specialised = try Specialised(graph, inputTypes: inputTypes)
+    var builder = try PlanBuilder(specialised, options: options)
+    try builder.addInputs()
+    for node in specialised.graph.nodes where builder.isLive(node) { try builder.add(node) }
+    self = try builder.plan()
+  }
+}
+
+/// Lays out the steps, then their memory.
+private struct PlanBuilder {
+  /// A buffer while it is planned: some values share one (aliases, overwritten operands).
+  private struct Buffer {
+    let byteCount: Int
+    let first: Int
+    var last: Int
+    var canBeOverwritten: Bool
+  }
+
+  private enum Place {
+    case buffer(Int)
+    case constant(Tensor)
+    case absent
+  }
+
+  /// A value in one layout.
+  private struct Held {
+    var place: Place
+    let layout: Layout
+  }
+
+  private struct PendingStep {
+    let name: String
+    let operatorName: String
+    let kernel: PlannedKernel
+    let operands: [Place]
+    let outputs: [Int]
+    let scratch: Int
+    let made: [(original: ValueID?, type: TensorType, shape: Shape, layout: Layout)]
+  }
+
+  private let specialised: Specialised
+  private var graph: Graph { specialised.graph }
+  private let options: PlanOptions
+  private let matrices: any MatrixBackend
+  private let live: Set<Int>
+  private let preferred: [Layout]
+  private var left: [Int]
+  private var buffers: [Buffer] = []
+  private var steps: [PendingStep] = []
+  /// Forms of each value: the one its kernel made, then converted copies.
+  private var held: [[Held]]
+  private var inputBuffers: [Int] = []
+
+  init(_ specialised: Specialised, options: PlanOptions) throws(ModelError) {
+    self.specialised = specialised
+    self.options = options
+    let graph = specialised.graph
+    let exact: Bool
+    switch options.profile {
+    case .exact: exact = true
+    case .fast: exact = false
+    case .automatic: exact = graph.values.contains { $0.type.quantization != nil }
+    }
+    matrices = exact ? ExactMatrices(tier: options.tier) : OpenBLASMatrices()
+    var live = Set(graph.outputs.map(\.value.index))
+    for node in graph.nodes.reversed()
+    where node.outputs.contains(where: { live.contains($0.index) }) {
+      for input in node.inputs { if let input { live.insert(input.index) } }
+    }
+    self.live = live
+    var preferred = [Layout](repeating: .rowMajor, count: graph.values.count)
+    for node in graph.nodes {
+      guard let planned = node.op as? any PlannedOperator, type(of: planned).prefersChannelsLast,
+        let first = node.inputs.first, let input = first,
+        graph.type(input).quantization != nil, (graph.type(input).rank ?? 0) >= 3
+      else { continue }
+      preferred[input.index] = .channelsLast
+    }
+    self.preferred = preferred
+    var left = [Int](repeating: 0, count: graph.values.count)
+    for node in graph.nodes where node.outputs.contains(where: { live.contains($0.index) }) {
+      for input in node.inputs { if let input { left[input.index] += 1 } }
+    }
+    for output in graph.outputs { left[output.value.index] += 1 }
+    self.left = left
+    held = graph.values.map { value in
+      value.fact.constant.map { [Held(place: .constant($0), layout: .rowMajor)] } ?? []
+    }
+  }
+
+  func isLive(_ node: Node) -> Bool { node.outputs.contains { live.contains($0.index) } }
+
+  mutating func addInputs() throws(ModelError) {
+    for port in graph.inputs {
+      let type = graph.type(port.value)
+      guard let shape = type.shape else {
+        throw ModelError(.unknownShape, "input '\(port.name)' has no concrete shape")
+      }
+      let index = newBuffer(shape.count * type.element.byteCount, first: 0)
+      inputBuffers.append(index)
+      held[port.value.index] = [Held(place: .buffer(index), layout: .rowMajor)]
+    }
+  }
+
+  private mutating func newBuffer(_ byteCount: Int, first: Int) -> Int {
+    buffers.append(
+      Buffer(byteCount: byteCount, first: first, last: first, canBeOverwritten: true))
+    return buffers.count - 1
+  }
+
+  mutating func add(_ node: Node) throws(ModelError) {
+    var types: [TensorType] = []
+    var shapes: [Shape] = []
+    for output in node.outputs {
+      guard let shape = graph.type(output).shape else {
+        throw ModelError(.unknownShape, "the shape of '\(graph[output].name)' depends on data")
+      }
+      types.append(graph.type(output))
+      shapes.append(shape)
+    }
+    let kernel = try during("planning node '\(node.name)' (\(type(of: node.op).name))") {
+      () throws(ModelError) in
+      try makeKernel(node, types)
+    }
+    // Bring every operand to the layout that the kernel wants.
+    var operands: [Place] = []
+    for (index, input) in node.inputs.enumerated() {
+      guard let input else {
+        operands.append(.absent)
+        continue
+      }
+      let wanted =
+        index < kernel.operandLayouts.count ? kernel.operandLayouts[index] : .rowMajor
+      operands.append(try place(of: input, in: wanted))
+    }
+    let step = steps.count
+    for place in operands {
+      if case .buffer(let index) = place { buffers[index].last = max(buffers[index].last, step) }
+    }
+    for input in node.inputs { if let input { left[input.index] -= 1 } }
+
+    var outputs: [Int] = []
+    for (index, id) in node.outputs.enumerated() {
+      let byteCount = shapes[index].count * types[index].element.byteCount
+      let layout =
+        index < kernel.outputLayouts.count ? kernel.outputLayouts[index] : .rowMajor
+      let place: Place
+      if index == 0, let alias = kernel.aliasedOperand {
+        place = operands[alias]
+        if case .buffer(let shared) = place { buffers[shared].canBeOverwritten = false }
+      } else if index == 0, let shared = overwritable(kernel, node, operands, byteCount) {
+        place = .buffer(shared)
+      } else {
+        place = .buffer(newBuffer(byteCount, first: step))
+      }
+      held[id.index] = [Held(place: place, layout: layout)]
+      if case .buffer(let shared) = place {
+        buffers[shared].last = max(buffers[shared].last, step)
+        outputs.append(shared)
+      }
+    }
+    guard kernel.aliasedOperand == nil else {
+      if case .constant(let tensor) = operands[kernel.aliasedOperand ?? 0] {
+        held[node.outputs[0].index] = [
+          Held(place: .constant(try tensor.reshaped(to: shapes[0])), layout: .rowMajor)
+        ]
+      } else {
+        addStep(node, kernel, operands, outputs, types, shapes, scratch: -1)
+      }
+      return
+    }
+    let scratch = kernel.scratchByteCount > 0 ? newBuffer(kernel.scratchByteCount, first: step) : -1
+    addStep(node, kernel, operands, outputs, types, shapes, scratch: scratch)
+  }
+
+  private mutating func addStep(
+    _ node: Node, _ kernel: PlannedKernel, _ operands: [Place], _ outputs: [Int],
+    _ types: [TensorType], _ shapes: [Shape], scratch: Int
+  ) {
+    let made = node.outputs.indices.map { index in
+      (
+        original: specialised.original[node.outputs[index].index], type: types[index],
+        shape: shapes[index],
+        layout: index < kernel.outputLayouts.count ? kernel.outputLayouts[index] : .rowMajor
+      )
+    }
+    steps.append(
+      PendingStep(
+        name: node.name, operatorName: type(of: node.op).name, kernel: kernel, operands: operands,
+        outputs: outputs, scratch: scratch, made: made))
+  }
+
+  /// The buffer of an operand that dies here and that the kernel may write over.
+  private func overwritable(
+    _ kernel: PlannedKernel, _ node: Node, _ operands: [Place], _ byteCount: Int
+  ) -> Int? {
+    for index in kernel.overwritableOperands where index < operands.count {
+      guard case .buffer(let shared) = operands[index], let id = node.inputs[index],
+        left[id.index] == 0, buffers[shared].byteCount == byteCount,
+        buffers[shared].canBeOverwritten, held[id.index].count == 1, graph[id].producer != nil
+      else { continue }
+      let readElsewhere = operands.indices.contains { other in
+        if other != index, case .buffer(shared) = operands[other] { true } else { false }
+      }
+      if !readElsewhere { return shared }
+    }
+    return nil
+  }
+
+  private mutating func place(of id: ValueID, in layout: Layout) throws(ModelError) -> Place {
+    if let form = held[id.index].first(where: { $0.layout == layout }) { return form.place }
+    guard let source = held[id.index].first, let shape = graph.type(id).shape else {
+      throw ModelError(.invalidGraph, "'\(graph[id].name)' is read before it is made")
+    }
+    let type = graph.type(id)
+    guard shape.rank >= 3 else { return source.place }
+    let step = steps.count
+    let kernel = LayoutConversion.kernel(
+      shape, elementByteCount: type.element.byteCount, from: source.layout, to: layout)
+    if case .buffer(let index) = source.place {
+      buffers[index].last = max(buffers[index].last, step)
+    }
+    let target = newBuffer(shape.count * type.element.byteCount, first: step)
+    steps.append(
+      PendingStep(
+        name: "\(graph[id].name) → \(layout)", operatorName: "LayoutConversion", kernel: kernel,
+        operands: [source.place], outputs: [target], scratch: -1, made: []))
+    held[id.index].append(Held(place: .buffer(target), layout: layout))
+    return .buffer(target)
+  }
+
+  private func makeKernel(_ node: Node, _ types: [TensorType]) throws(ModelError) -> PlannedKernel {
+    var operands: [KernelRequest.Operand?] = []
+    for input in node.inputs {
+      guard let input else {
+        operands.append(nil)
+        continue
+      }
+      let fact = graph.fact(input)
+      guard let shape = fact.type.shape else {
+        throw ModelError(.unknownShape, "the shape of '\(graph[input].name)' depends on data")
+      }
+      operands.append(
+        KernelRequest.Operand(
+          fact: fact, shape: shape, layout: held[input.index].first?.layout ?? .rowMajor))
+    }
+    let request = KernelRequest(
+      operands: Operands(operands), outputs: types,
+      preferredLayout: node.outputs.first.map { preferred[$0.index] } ?? .rowMajor,
+      tier: options.tier, matrices: matrices, threads: options.threads)
+    if let planned = node.op as? any PlannedOperator, let kernel = try planned.kernel(request) {
+      return kernel
+    }
+    return ReferenceKernel.kernel(
+      node, operandTypes: operands.map { $0?.fact.type },
+      constants: operands.map { $0?.fact.constant },
+      outputs: types, quantizations: graph.quantizations(of: node))
+  }
+
+  mutating func plan() throws(ModelError) -> Plan {
+    var outputPlaces: [(Place, TensorType, Shape)] = []
+    for port in graph.outputs {
+      let place = try place(of: port.value, in: .rowMajor)
+      guard let shape = graph.type(port.value).shape else {
+        throw ModelError(.unknownShape, "the shape of output '\(port.name)' depends on data")
+      }
+      if case .buffer(let index) = place { buffers[index].last = steps.count }
+      outputPlaces.append((place, graph.type(port.value), shape))
+    }
+    let requests = buffers.map {
+      Arena.Request(byteCount: $0.byteCount, first: $0.first, last: $0.last)
+    }
+    let (offsets, byteCount) = Arena.place(requests)
+    func location(_ place: Place) -> Plan.Location {
+      switch place {
+      case .buffer(let index): .arena(offsets[index])
+      case .constant(let tensor): .constant(tensor)
+      case .absent: .absent
+      }
+    }
+    let planned = steps.map { step in
+      Plan.Step(
+        name: step.name, operatorName: step.operatorName, kernel: step.kernel,
+        operands: step.operands.map(location), outputs: step.outputs.map { offsets[$0] },
+        scratch: step.scratch >= 0 ? offsets[step.scratch] : 0,
+        made: zip(step.made, step.outputs).map { made, buffer in
+          Plan.Made(
+            original: made.original, type: made.type, shape: made.shape, layout: made.layout,
+            offset: offsets[buffer])
+        })
+    }
+    return Plan(
+      steps: planned, inputOffsets: inputBuffers.map { offsets[$0] },
+      inputTypes: graph.inputs.map { graph.type($0.value) },
+      outputs: outputPlaces.map {
+        Plan.Output(location: location($0.0), type: $0.1, shape: $0.2)
+      },
+      arenaByteCount: byteCount,
+      liveByteCount: Arena.liveByteCount(requests, steps: steps.count), options: options)
+  }
+}

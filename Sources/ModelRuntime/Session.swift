@@ -1,0 +1,124 @@
+import ModelIR
+import ModelKernels
+import ModelOperators
+import TensorCore
+
+/// Runs one plan: owns its memory and threads, so two runs at once are two sessions.
+package struct Session: ~Copyable {
+  package let plan: Plan
+  private let pool: ThreadPool
+  private let memory: UnsafeMutableRawPointer
+  private let frames: [KernelFrame]
+
+  package init(_ plan: Plan) {
+    self.plan = plan
+    pool = ThreadPool(threads: plan.options.threads)
+    let memory = UnsafeMutableRawPointer.allocate(
+      byteCount: max(plan.arenaByteCount, Arena.alignment), alignment: Arena.alignment)
+    memory.initializeMemory(as: UInt8.self, repeating: 0, count: plan.arenaByteCount)
+    let pool = pool
+    frames = plan.steps.map { step in
+      KernelFrame(
+        inputs: step.operands.map { location in
+          switch location {
+          case .arena(let offset): UnsafeRawPointer(memory + offset)
+          case .constant(let tensor): tensor.bytes.baseAddress
+          case .absent: nil
+          }
+        },
+        outputs: step.outputs.map { memory + $0 }, scratch: memory + step.scratch, pool: pool)
+    }
+    self.memory = memory
+  }
+
+  deinit { memory.deallocate() }
+
+  /// - Parameters:
+  ///   - inputs: tensors of exactly the planned types.
+  ///   - observe: called with each value that a step makes, as its place in the graph that was planned.
+  package mutating func run(
+    _ inputs: [Tensor],
+    observe: ((ValueID, Tensor) throws(ModelError) -> Void)? = nil
+  ) throws(ModelError) -> [Tensor] {
+    for (index, input) in inputs.enumerated() {
+      UnsafeMutableRawBufferPointer(
+        start: memory + plan.inputOffsets[index], count: input.byteCount
+      ).copyMemory(from: input.bytes)
+    }
+    for (index, step) in plan.steps.enumerated() {
+      do { try step.kernel.run(frames[index]) } catch {
+        throw error.during("running node '\(step.name)' (\(step.operatorName))")
+      }
+      if let observe {
+        for made in step.made {
+          if let original = made.original { try observe(original, tensor(made)) }
+        }
+      }
+    }
+    return plan.outputs.map { output in
+      switch output.location {
+      case .arena(let offset):
+        Tensor(
+          output.type.element, output.shape, quantization: output.type.quantization,
+          writing: { [memory] target in
+            target.copyMemory(
+              from: UnsafeRawBufferPointer(start: memory + offset, count: target.count))
+          })
+      case .constant(let tensor): tensor
+      case .absent: preconditionFailure("an output has no place")
+      }
+    }
+  }
+
+  /// Runs every step once and reports how long each took, in seconds.
+  package mutating func profile(_ inputs: [Tensor]) throws(ModelError) -> [StepTime] {
+    for (index, input) in inputs.enumerated() {
+      UnsafeMutableRawBufferPointer(
+        start: memory + plan.inputOffsets[index], count: input.byteCount
+      ).copyMemory(from: input.bytes)
+    }
+    var times: [StepTime] = []
+    let clock = ContinuousClock()
+    for (index, step) in plan.steps.enumerated() {
+      let start = clock.now
+      try step.kernel.run(frames[index])
+      let elapsed = start.duration(to: clock.now)
+      times.append(
+        StepTime(
+          name: step.name, operatorName: step.operatorName,
+          seconds: Double(elapsed.components.attoseconds) * 1e-18
+            + Double(elapsed.components.seconds),
+          multiplyAccumulates: step.kernel.multiplyAccumulates))
+    }
+    return times
+  }
+
+  private func tensor(_ made: Plan.Made) -> Tensor {
+    let stored = Tensor(
+      made.type.element, made.shape, quantization: made.type.quantization,
+      writing: { [memory] target in
+        target.copyMemory(
+          from: UnsafeRawBufferPointer(start: memory + made.offset, count: target.count))
+      })
+    guard made.layout == .channelsLast, made.shape.rank >= 3 else { return stored }
+    let conversion = LayoutConversion.kernel(
+      made.shape, elementByteCount: made.type.element.byteCount, from: .channelsLast, to: .rowMajor)
+    return Tensor(
+      made.type.element, made.shape, quantization: made.type.quantization,
+      writing: { target in
+        guard let start = target.baseAddress, let source = stored.bytes.baseAddress else { return }
+        let frame = KernelFrame(
+          inputs: [source], outputs: [start], scratch: start, pool: ThreadPool(threads: 1))
+        // A conversion only moves bytes; it has nothing to throw.
+        try? conversion.run(frame)
+      })
+  }
+}
+
+/// The time that one step took.
+package struct StepTime: Sendable {
+  package let name: String
+  package let operatorName: String
+  package let seconds: Double
+  package let multiplyAccumulates: Int
+}

@@ -1,0 +1,62 @@
+import ModelIR
+import ModelOperators
+import ModelRuntime
+import TensorCore
+import Testing
+
+/// x → Relu → + x → Reshape to [N, −1] → Softmax.
+private func sample() throws -> Graph {
+  var graph = Graph()
+  let x = try graph.addInput("x", TensorType(.float32, [.symbol("N"), 2, 3]))
+  let relu = try graph.appendOne(Relu(), named: "relu", to: [x])
+  let sum = try graph.appendOne(Add(), named: "sum", to: [relu, x])
+  let target = graph.addConstant(Tensor(vector: [Int64(0), -1]), named: "target")
+  let flat = try graph.appendOne(Reshape(), named: "flat", to: [sum, target])
+  let soft = try graph.appendOne(Softmax(axis: 1), named: "soft", to: [flat])
+  try graph.addOutput("soft", soft)
+  try graph.verify()
+  return graph
+}
+
+@Test func plannedRunsEqualTheReference() throws {
+  let graph = try sample()
+  #expect(graph.type(graph.outputs[0].value).dimensions == [.symbol("N"), 6])
+  var runner = ModelRunner(graph)
+  for batch in [1, 3, 1, 2] {
+    let shape = try Shape([batch, 2, 3])
+    let x = Tensor(shape, (0..<shape.count).map { Float($0 % 7) - 3 })
+    let planned = try runner.run([x])
+    #expect(try planned == ReferenceExecutor(graph).run([x]))
+  }
+}
+
+@Test func wrongInputsAreNamed() throws {
+  var runner = ModelRunner(try sample())
+  let tooLong = Tensor(try Shape([1, 2, 4]), [Float](repeating: 0, count: 8))
+  let wrongType = Tensor(try Shape([1, 2, 3]), [Double](repeating: 0, count: 6))
+  do throws(ModelError) {
+    _ = try runner.run([tooLong])
+    Issue.record("a wrong extent was accepted")
+  } catch {
+    #expect(error.code == .shapeMismatch)
+    #expect(error.message == "input 'x' has extent 4 on axis 2; 3 is needed")
+  }
+  do throws(ModelError) {
+    _ = try runner.run([wrongType])
+    Issue.record("a wrong element type was accepted")
+  } catch { #expect(error.code == .typeMismatch) }
+}
+
+@Test func observedValuesAreThoseOfTheReference() throws {
+  let graph = try sample()
+  let shape = try Shape([2, 2, 3])
+  let x = Tensor(shape, (0..<shape.count).map { Float($0) - 5 })
+  var reference: [ValueID: Tensor] = [:]
+  _ = try ReferenceExecutor(graph).run([x]) { (id, tensor) throws(ModelError) in
+    reference[id] = tensor
+  }
+  var planned: [ValueID: Tensor] = [:]
+  var runner = ModelRunner(graph)
+  _ = try runner.run([x]) { (id, tensor) throws(ModelError) in planned[id] = tensor }
+  #expect(planned == reference)
+}
