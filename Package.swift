@@ -37,9 +37,12 @@ let package = Package(
     module("ModelOperators", ["ModelIR", "ModelKernels", "TensorCore"]),
     module(
       "ModelRuntime", ["ModelOperators", "ModelIR", "ModelKernels", "TensorCore", "COpenBLAS"]),
+    module("ModelVerification", ["ModelRuntime", "ModelIR", "TensorCore"]),
     tests("TensorCoreTests", ["TensorCore"]),
     tests("OperatorTests", ["ModelOperators", "ModelIR", "TensorCore"]),
     tests("RuntimeTests", ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
+    tests(
+      "VerificationTests", ["ModelVerification", "ModelOperators", "ModelIR", "TensorCore"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17
