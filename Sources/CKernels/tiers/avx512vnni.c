@@ -118,6 +118,42 @@ static void CK_FN(tile)(size_t rows, int wide, size_t k, const uint8_t *x, size_
 
 #undef CK_TILE_CASE
 
+#define CK_OWN_EPILOGUE
+
+CK_INLINE void CK_FN(epilogue)(const ck_epilogue *e, size_t count, const int32_t *acc, const float *multiplier,
+                               const float *slope, const void *residual, void *output) {
+  const __m512 low = _mm512_set1_ps((float)(e->clamp.low - e->clamp.zero));
+  const __m512 high = _mm512_set1_ps((float)(e->clamp.high - e->clamp.zero));
+  for (size_t c = 0; c < count; c += 16) {
+    __mmask16 lanes = (__mmask16)(count - c < 16 ? (1u << (count - c)) - 1u : 0xffffu);
+    __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(lanes, acc + c)),
+                             _mm512_maskz_loadu_ps(lanes, multiplier + c));
+    if (residual && e->residual_type == CK_ELEMENT_S8) {
+      __m512i r = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, (const int8_t *)residual + c));
+      r = _mm512_sub_epi32(r, _mm512_set1_epi32(e->residual_zero));
+      t = _mm512_add_ps(t, _mm512_mul_ps(_mm512_cvtepi32_ps(r), _mm512_set1_ps(e->residual_multiplier)));
+    } else if (residual) {
+      t = _mm512_add_ps(t, _mm512_maskz_loadu_ps(lanes, (const float *)residual + c));
+    }
+    __mmask16 negative = _mm512_cmp_ps_mask(t, _mm512_setzero_ps(), _CMP_LT_OQ);
+    if (e->activation == CK_ACTIVATION_RELU) {
+      t = _mm512_mask_mov_ps(t, negative, _mm512_setzero_ps());
+    } else if (e->activation == CK_ACTIVATION_LEAKY) {
+      t = _mm512_mask_mul_ps(t, negative, t, _mm512_maskz_loadu_ps(lanes, slope + c));
+    }
+    if (e->output_type == CK_ELEMENT_F32) {
+      _mm512_mask_storeu_ps((float *)output + c, lanes, t);
+    } else {
+      __m512i y = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(t, low), high));
+      y = _mm512_add_epi32(y, _mm512_set1_epi32(e->clamp.zero));
+      _mm_mask_storeu_epi8((int8_t *)output + c, lanes, _mm512_cvtepi32_epi8(y));
+    }
+  }
+  if (e->output_type == CK_ELEMENT_S8) {
+    ck_apply_table(e->clamp.table, output, count);
+  }
+}
+
 #include "../portable/kernels.inc"
 
 #pragma clang attribute pop
