@@ -32,6 +32,7 @@ let package = Package(
     .systemLibrary(name: "CSndfile", pkgConfig: "sndfile", providers: [.apt(["libsndfile1-dev"])]),
     .systemLibrary(name: "CPng", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     module("TensorCore"),
+    module("MediaIO", ["TensorCore", "CSndfile", "CPng"]),
     module("ModelKernels", ["TensorCore"]),
     module("ModelIR", ["TensorCore"]),
     module("ModelOperators", ["ModelIR", "ModelKernels", "TensorCore"]),
@@ -39,6 +40,7 @@ let package = Package(
       "ModelRuntime", ["ModelOperators", "ModelIR", "ModelKernels", "TensorCore", "COpenBLAS"]),
     module("ModelVerification", ["ModelRuntime", "ModelIR", "TensorCore"]),
     tests("TensorCoreTests", ["TensorCore"]),
+    tests("MediaTests", ["MediaIO", "TensorCore"]),
     tests("OperatorTests", ["ModelOperators", "ModelIR", "TensorCore"]),
     tests("RuntimeTests", ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
     tests(
