@@ -73,28 +73,7 @@ extension Convolution {
     let (x, w) = (try inputs.required(0), try inputs.required(1))
     let geometry = try ConvolutionGeometry(self, input: x.shape, weight: w.shape)
     let shape = try Shape([geometry.batch, geometry.outputChannels] + geometry.window.output)
-    let (image, weight) = (x.doubles(), w.doubles())
-    let (filterChannels, filters) = (geometry.groupInputChannels, geometry.groupOutputChannels)
-    let imageCount = geometry.window.inputCount
-    let kernelCount = geometry.window.kernelCount
-    let positions = geometry.window.outputCount
-    var sums = [Double](repeating: 0, count: shape.count)
-    for position in 0..<positions {
-      let taps = geometry.window.taps(at: position)
-      for n in 0..<geometry.batch {
-        for m in 0..<geometry.outputChannels {
-          let first = n * geometry.inputChannels + m / filters * filterChannels
-          var sum = 0.0
-          for c in 0..<filterChannels {
-            let (source, filter) = (
-              (first + c) * imageCount, (m * filterChannels + c) * kernelCount
-            )
-            for tap in taps { sum += image[source + tap.input] * weight[filter + tap.kernel] }
-          }
-          sums[(n * geometry.outputChannels + m) * positions + position] = sum
-        }
-      }
-    }
+    let sums = geometry.convolve(x.doubles(), w.doubles())
     let result = epilogue.finish(sums, shape, axis: 1, EpilogueOperands(inputs, from: 2))
     return [Tensor(x.element, shape, doubles: result)]
   }

@@ -53,22 +53,30 @@ extension Linear {
 extension Linear {
   package func reference(_ inputs: Operands<Tensor>) throws(ModelError) -> [Tensor] {
     let (x, w) = (try inputs.required(0), try inputs.required(1))
-    let k = w.shape[transposeWeight ? 1 : 0]
-    let n = w.shape[transposeWeight ? 0 : 1]
-    let (row, column) = transposeWeight ? (1, k) : (n, 1)
-    let shape = try Shape(x.shape.dimensions.dropLast() + [n])
-    let rows = x.shape.count(0..<x.shape.rank - 1)
-    let (values, weight) = (x.doubles(), w.doubles())
-    var sums = [Double](repeating: 0, count: shape.count)
-    for i in 0..<rows {
-      for j in 0..<n {
-        var sum = 0.0
-        for p in 0..<k { sum += values[i * k + p] * weight[p * row + j * column] }
-        sums[i * n + j] = sum
-      }
-    }
+    let shape = try Shape(
+      x.shape.dimensions.dropLast() + [w.shape[transposeWeight ? 0 : 1]])
+    let sums = products(x.doubles(), w.doubles(), weight: w.shape)
     let result = epilogue.finish(
       sums, shape, axis: shape.rank - 1, EpilogueOperands(inputs, from: 2))
     return [Tensor(x.element, shape, doubles: result)]
+  }
+
+  /// Every row of `x` times every column of the weight.
+  func products<Number: Numeric>(
+    _ x: [Number], _ values: [Number], weight shape: Shape
+  ) -> [Number] {
+    let k = shape[transposeWeight ? 1 : 0]
+    let n = shape[transposeWeight ? 0 : 1]
+    let (row, column) = transposeWeight ? (1, k) : (n, 1)
+    let rows = k == 0 ? 0 : x.count / k
+    var sums = [Number](repeating: 0, count: rows * n)
+    for i in 0..<rows {
+      for j in 0..<n {
+        var sum: Number = 0
+        for p in 0..<k { sum += x[i * k + p] * values[p * row + j * column] }
+        sums[i * n + j] = sum
+      }
+    }
+    return sums
   }
 }

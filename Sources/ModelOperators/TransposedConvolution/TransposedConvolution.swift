@@ -144,25 +144,7 @@ extension TransposedConvolution {
     let (x, w) = (try inputs.required(0), try inputs.required(1))
     let geometry = try ConvolutionGeometry(self, input: x.shape, weight: w.shape)
     let shape = try Shape([geometry.batch, geometry.outputChannels] + geometry.window.input)
-    let (image, weight) = (x.doubles(), w.doubles())
-    let filters = geometry.groupOutputChannels
-    let resultCount = geometry.window.inputCount
-    let kernelCount = geometry.window.kernelCount
-    let positions = geometry.window.outputCount
-    var sums = [Double](repeating: 0, count: shape.count)
-    for position in 0..<positions {
-      let taps = geometry.window.taps(at: position)
-      for n in 0..<geometry.batch {
-        for c in 0..<geometry.inputChannels {
-          let value = image[(n * geometry.inputChannels + c) * positions + position]
-          let first = n * geometry.outputChannels + c / geometry.groupInputChannels * filters
-          for m in 0..<filters {
-            let (target, filter) = ((first + m) * resultCount, (c * filters + m) * kernelCount)
-            for tap in taps { sums[target + tap.input] += value * weight[filter + tap.kernel] }
-          }
-        }
-      }
-    }
+    let sums = geometry.convolveTransposed(x.doubles(), w.doubles())
     let result = epilogue.finish(sums, shape, axis: 1, EpilogueOperands(inputs, from: 2))
     return [Tensor(x.element, shape, doubles: result)]
   }

@@ -1,0 +1,254 @@
+import ModelIR
+import TensorCore
+
+/// The scalar formulas of `formats/quantization.md`, written as they stand there.
+package enum IntegerArithmetic {
+  /// `Q3`: a NaN selects the second operand.
+  static func maximum(_ a: Float, _ b: Float) -> Float { a > b ? a : b }
+  static func minimum(_ a: Float, _ b: Float) -> Float { a < b ? a : b }
+
+  /// `Q18`: t in output steps to int8, rounded to nearest even and limited to `low...high`.
+  package static func clampToInt8(
+    _ t: Float, zeroPoint: Int32, low: Int32 = -128, high: Int32 = 127
+  ) -> Int8 {
+    let limited = minimum(maximum(t, Float(low - zeroPoint)), Float(high - zeroPoint))
+    return Int8(truncatingIfNeeded: Int32(limited.rounded(.toNearestOrEven)) + zeroPoint)
+  }
+
+  /// `Q7`: a real number to int8.
+  package static func quantize(_ x: Float, _ parameters: QuantizationParameters) -> Int8 {
+    clampToInt8(x * (1 / parameters.scale), zeroPoint: parameters.zeroPoint)
+  }
+
+  /// `Q5`: a scale that arithmetic can use.
+  package static func isValid(scale: Float) -> Bool {
+    scale >= 0x1p-126 && scale <= 0x1p126
+  }
+
+  /// The parameters of an activation: int8, per tensor, with a valid scale and zero point.
+  ///
+  /// - Throws: `not-quantizable` citing the clause that is broken.
+  package static func activation(
+    _ type: TensorType, _ what: String
+  ) throws(ModelError) -> QuantizationParameters {
+    guard type.element == .int8, let parameters = type.quantization, parameters.axis == nil else {
+      throw ModelError(.notQuantizable, "Q4: the \(what) is \(type), not a per-tensor int8 tensor")
+    }
+    guard parameters.scales.count == 1, isValid(scale: parameters.scale) else {
+      throw ModelError(.notQuantizable, "Q5: the \(what) has a scale of \(parameters.scales)")
+    }
+    guard (-128...127).contains(parameters.zeroPoint) else {
+      throw ModelError(
+        .notQuantizable, "Q4: the \(what) has a zero point of \(parameters.zeroPoint)")
+    }
+    return parameters
+  }
+
+  /// The int8 output of an operator whose output must be one.
+  static func output(_ outputs: [TensorType]) throws(ModelError) -> QuantizationParameters {
+    try activation(outputs[0], "output")
+  }
+}
+
+/// `Q10`–`Q13`: the integer weights and bias of one operator, checked.
+package struct IntegerWeights: Sendable {
+  /// One scale for each output channel.
+  package let scales: [Float]
+
+  /// - Parameters:
+  ///   - axis: the axis of `weight` that counts output channels.
+  ///   - channels: output channels in all groups.
+  ///   - input: parameters of the activation that the weights meet.
+  /// - Throws: `not-quantizable` for weights that are not constant symmetric int8, that contain −128
+  ///   (`Q6`), whose bias does not have the scale sx·sw (`Q10`), or that could overflow (`Q13`).
+  package init(
+    weight: Fact, bias: Fact?, axis: Int, channels: Int, input: QuantizationParameters
+  ) throws(ModelError) {
+    guard let tensor = weight.constant, tensor.element == .int8,
+      let parameters = tensor.quantization, parameters.axis == axis
+    else {
+      throw ModelError(
+        .notQuantizable,
+        "Q6: weights are \(weight.type), not constant int8 per channel on axis \(axis)")
+    }
+    let extent = tensor.shape[axis]
+    guard parameters.scales.count == extent, extent > 0, channels % extent == 0,
+      parameters.scales.allSatisfy({ IntegerArithmetic.isValid(scale: $0) })
+    else { throw ModelError(.notQuantizable, "Q5: \(extent) channels need as many valid scales") }
+    var magnitudes = [Int64](repeating: 0, count: extent)
+    var sums = magnitudes
+    let inner = tensor.shape.count(axis + 1..<tensor.shape.rank)
+    let outer = tensor.shape.count(0..<axis)
+    var isSymmetric = true
+    tensor.withElements(of: Int8.self) { values in
+      for block in 0..<outer {
+        for channel in 0..<extent {
+          let start = (block * extent + channel) * inner
+          var (magnitude, sum) = (0, 0)
+          for index in start..<start + inner {
+            let value = Int(values[index])
+            if value == -128 { isSymmetric = false }
+            magnitude &+= abs(value)
+            sum &+= value
+          }
+          magnitudes[channel] += Int64(magnitude)
+          sums[channel] += Int64(sum)
+        }
+      }
+    }
+    guard isSymmetric else { throw ModelError(.notQuantizable, "Q6: a weight of −128") }
+    let biases = try IntegerWeights.check(
+      bias, scales: parameters.scales, channels: channels, input)
+    for channel in 0..<channels {
+      let index = channel % extent
+      let folded = (biases?[channel] ?? 0) - Int64(input.zeroPoint) * sums[index]
+      guard 128 * magnitudes[index] + abs(folded) < 1 << 31 else {
+        throw ModelError(.notQuantizable, "Q13: channel \(channel) could overflow 32 bits")
+      }
+    }
+    scales = (0..<channels).map { parameters.scales[$0 % extent] }
+  }
+
+  private static func check(
+    _ bias: Fact?, scales: [Float], channels: Int, _ input: QuantizationParameters
+  ) throws(ModelError) -> [Int64]? {
+    guard let bias else { return nil }
+    guard let tensor = bias.constant, tensor.element == .int32, tensor.count == channels,
+      let parameters = tensor.quantization, parameters.axis == 0,
+      parameters.scales.count == channels,
+      (0..<channels).allSatisfy({
+        parameters.scales[$0] == input.scale * scales[$0 % scales.count]
+      })
+    else {
+      throw ModelError(
+        .notQuantizable, "Q10: the bias is \(bias.type), not constant int32 with scale sx·sw")
+    }
+    return tensor.integers()
+  }
+}
+
+/// `Q15`–`Q20`: what an accumulator goes through before it is stored.
+package struct IntegerEpilogue: Sendable {
+  package enum Kind: Sendable { case none, relu, leaky }
+
+  /// A residual's place in the formula.
+  package struct Residual: Sendable {
+    /// Nil for a float32 residual.
+    package let zeroPoint: Int32?
+    package let multiplier: Float
+  }
+
+  package let kind: Kind
+  /// m[c], one for each output channel.
+  package let multipliers: [Float]
+  /// One for each output channel where ``kind`` is leaky.
+  package let slopes: [Float]
+  package let residual: Residual?
+  /// Nil for float32 output.
+  package let zeroPoint: Int32?
+  package let low: Int32
+  package let high: Int32
+
+  /// - Throws: `not-quantizable` for an activation or residual that has no integer form.
+  package init(
+    _ epilogue: Epilogue, input: QuantizationParameters, weightScales: [Float],
+    residual: Fact?, slope: Fact?, output: TensorType
+  ) throws(ModelError) {
+    let real = weightScales.map { input.scale * $0 }
+    let parameters: QuantizationParameters?
+    if output.quantization != nil {
+      let given = try IntegerArithmetic.activation(output, "output")
+      multipliers = real.map { $0 / given.scale }
+      zeroPoint = given.zeroPoint
+      parameters = given
+    } else {
+      multipliers = real
+      zeroPoint = nil
+      parameters = nil
+    }
+    var limits: (low: Int32, high: Int32) = (-128, 127)
+    switch epilogue.activation {
+    case .none:
+      kind = .none
+      slopes = []
+    case .relu:
+      kind = .relu
+      slopes = []
+    case .leakyRelu:
+      kind = .leaky
+      slopes = [Float](repeating: epilogue.alpha, count: weightScales.count)
+    case .prelu:
+      guard let given = slope?.constant, given.element == .float32 else {
+        throw ModelError(.notQuantizable, "Q17: the slope is not a float32 constant")
+      }
+      let values = given.floats()
+      kind = .leaky
+      slopes = weightScales.indices.map { values[values.count == 1 ? 0 : $0] }
+    case .clip:
+      guard let parameters else {
+        throw ModelError(.notQuantizable, "Q18: clip needs an int8 output")
+      }
+      kind = .none
+      slopes = []
+      limits.low = Int32(IntegerArithmetic.quantize(epilogue.lower, parameters))
+      limits.high = Int32(IntegerArithmetic.quantize(epilogue.upper, parameters))
+    default:
+      throw ModelError(
+        .notQuantizable, "Q17: \(epilogue.activation.rawValue) is not part of an integer epilogue")
+    }
+    (low, high) = limits
+    if let residual {
+      if residual.type.quantization != nil {
+        let given = try IntegerArithmetic.activation(residual.type, "residual")
+        self.residual = Residual(
+          zeroPoint: given.zeroPoint,
+          multiplier: parameters.map { given.scale / $0.scale } ?? given.scale)
+      } else if parameters == nil {
+        self.residual = Residual(zeroPoint: nil, multiplier: 1)
+      } else {
+        throw ModelError(.notQuantizable, "Q16: a float residual of an int8 output")
+      }
+    } else {
+      self.residual = nil
+    }
+  }
+
+  /// The value in output steps (int8) or in real units (float32); `residual` is the stored integer, or
+  /// the float itself.
+  package func scaled(_ accumulator: Int32, channel: Int, residual stored: Float?) -> Float {
+    var t = Float(accumulator) * multipliers[channel]
+    if let residual, let stored {
+      if let zero = residual.zeroPoint {
+        t = t + (stored - Float(zero)) * residual.multiplier
+      } else {
+        t = t + stored
+      }
+    }
+    switch kind {
+    case .none: break
+    case .relu: t = t < 0 ? 0 : t
+    case .leaky: t = t < 0 ? t * slopes[channel] : t
+    }
+    return t
+  }
+
+  /// The stored output from all accumulators of `shape`, whose channels are along `axis`.
+  package func finish(
+    _ accumulators: [Int64], _ type: TensorType, axis: Int, residual: Tensor?
+  ) throws(ModelError) -> Tensor {
+    guard let shape = type.shape else { throw ModelError(.unknownShape, "the output's shape") }
+    let inner = shape.count(axis + 1..<shape.rank)
+    let stored = residual?.floats()
+    let values = accumulators.indices.map { index in
+      scaled(
+        Int32(truncatingIfNeeded: accumulators[index]), channel: index / inner % shape[axis],
+        residual: stored?[index])
+    }
+    guard let zeroPoint else { return Tensor(shape, values) }
+    return Tensor(
+      shape,
+      values.map {
+        IntegerArithmetic.clampToInt8($0, zeroPoint: zeroPoint, low: low, high: high)
+      }, quantization: type.quantization)
+  }
+}

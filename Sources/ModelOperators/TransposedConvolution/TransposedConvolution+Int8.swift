@@ -1,0 +1,13 @@
+import ModelIR
+import TensorCore
+
+extension TransposedConvolution: WeightedOperator {
+  package var weightChannelAxis: Int { 1 }
+  package var weightChannelRepeats: Int { groups }
+  package func outputChannelAxis(rank: Int) -> Int { 1 }
+  package func integerSums(
+    _ x: [Int64], _ input: Shape, _ w: [Int64], _ weight: Shape
+  ) throws(ModelError) -> [Int64] {
+    try ConvolutionGeometry(self, input: input, weight: weight).convolveTransposed(x, w)
+  }
+}
