@@ -9,7 +9,7 @@ import Testing
   @Test func everyOperatorFileIsInTheListAndBack() throws {
     let root = URL(filePath: #filePath).deletingLastPathComponent()
       .appending(path: "../../Sources/ModelOperators").standardized
-    let shared: Set = ["OperatorList", "Elementwise", "BinaryOperator"]
+    let shared: Set = ["OperatorList"]
     var found: Set<String> = []
     let files = try #require(
       FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil))

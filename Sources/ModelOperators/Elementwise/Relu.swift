@@ -2,12 +2,14 @@ import ModelIR
 import TensorCore
 
 /// y = max(x, 0), NaN for NaN. ONNX Relu 6–14.
-package struct Relu: UnaryOperator {
+package struct Relu: NumericUnaryOperator {
   package static let name = "Relu"
   package init() {}
-  package func apply(_ x: Double) -> Double { x.isNaN ? x : max(x, 0) }
+  package func apply(_ x: Double) -> Double { x < 0 ? 0 : x }
+  package func apply(_ x: Int64) -> Int64 { max(x, 0) }
+  package func apply(_ x: UInt64) -> UInt64 { x }
 }
 
 extension Relu: ImportableOperator {
-  package static let importers = [Importer("Relu", 6...newestOpset) { _ in Relu() }]
+  package static let importers = [Importer("Relu", 7...newestOpset) { _ in Relu() }]
 }

@@ -1,0 +1,13 @@
+import ModelIR
+import TensorCore
+
+/// y = ⌈x⌉. ONNX Ceil 6–13.
+package struct Ceil: UnaryOperator {
+  package static let name = "Ceil"
+  package init() {}
+  package func apply(_ x: Double) -> Double { x.rounded(.up) }
+}
+
+extension Ceil: ImportableOperator {
+  package static let importers = [Importer("Ceil", 7...newestOpset) { _ in Ceil() }]
+}

@@ -1,0 +1,19 @@
+import ModelIR
+import TensorCore
+
+/// y = a / b with multidirectional broadcasting; integers round towards zero, wrap around, and give
+/// 0 for a divisor of 0. ONNX Div 7–14.
+package struct Div: BinaryOperator {
+  package static let name = "Div"
+  package static let rightIdentity: Int? = 1
+  package init() {}
+  package func apply(_ a: Double, _ b: Double) -> Double { a / b }
+  package func apply(_ a: Int64, _ b: Int64) -> Int64 {
+    b == 0 ? 0 : a.dividedReportingOverflow(by: b).partialValue
+  }
+  package func apply(_ a: UInt64, _ b: UInt64) -> UInt64 { b == 0 ? 0 : a / b }
+}
+
+extension Div: ImportableOperator {
+  package static let importers = [Importer("Div", 7...newestOpset) { _ in Div() }]
+}

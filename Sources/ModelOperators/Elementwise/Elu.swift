@@ -1,0 +1,24 @@
+import Foundation
+import ModelIR
+import TensorCore
+
+/// y = x where x ≥ 0, else α·(eˣ − 1). ONNX Elu 6–22.
+package struct Elu: UnaryOperator {
+  package static let name = "Elu"
+  package static let fields = [Field("alpha", \Elu.alpha)]
+  package var alpha: Float = 1
+  package init() {}
+  package init(alpha: Float) {
+    self.alpha = alpha
+  }
+  package func apply(_ x: Double) -> Double { x < 0 ? Double(alpha) * (exp(x) - 1) : x }
+}
+
+extension Elu: ImportableOperator {
+  package static let importers = [
+    Importer("Elu", 7...newestOpset) { node throws(ModelError) in
+      Elu(
+        alpha: try node.attribute("alpha", default: 1))
+    }
+  ]
+}

@@ -1,0 +1,14 @@
+import Foundation
+import ModelIR
+import TensorCore
+
+/// y = erf x = 2/√π · ∫₀ˣ exp(−t²) dt. ONNX Erf 9–13.
+package struct Erf: UnaryOperator {
+  package static let name = "Erf"
+  package init() {}
+  package func apply(_ x: Double) -> Double { erf(x) }
+}
+
+extension Erf: ImportableOperator {
+  package static let importers = [Importer("Erf", 9...newestOpset) { _ in Erf() }]
+}

@@ -1,0 +1,14 @@
+import Foundation
+import ModelIR
+import TensorCore
+
+/// y = eˣ. ONNX Exp 6–13.
+package struct Exp: UnaryOperator {
+  package static let name = "Exp"
+  package init() {}
+  package func apply(_ x: Double) -> Double { exp(x) }
+}
+
+extension Exp: ImportableOperator {
+  package static let importers = [Importer("Exp", 7...newestOpset) { _ in Exp() }]
+}

@@ -1,0 +1,13 @@
+import ModelIR
+import TensorCore
+
+/// y = ⌊x⌋. ONNX Floor 6–13.
+package struct Floor: UnaryOperator {
+  package static let name = "Floor"
+  package init() {}
+  package func apply(_ x: Double) -> Double { x.rounded(.down) }
+}
+
+extension Floor: ImportableOperator {
+  package static let importers = [Importer("Floor", 7...newestOpset) { _ in Floor() }]
+}

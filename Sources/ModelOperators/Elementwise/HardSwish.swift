@@ -1,0 +1,13 @@
+import ModelIR
+import TensorCore
+
+/// y = x · clamp(x/6 + ½, 0, 1). ONNX HardSwish 14–22.
+package struct HardSwish: UnaryOperator {
+  package static let name = "HardSwish"
+  package init() {}
+  package func apply(_ x: Double) -> Double { x * clamp(x / 6 + 0.5, 0, 1) }
+}
+
+extension HardSwish: ImportableOperator {
+  package static let importers = [Importer("HardSwish", 14...newestOpset) { _ in HardSwish() }]
+}

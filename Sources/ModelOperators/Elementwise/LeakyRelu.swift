@@ -1,0 +1,23 @@
+import ModelIR
+import TensorCore
+
+/// y = x where x ≥ 0, else α·x. ONNX LeakyRelu 6–16.
+package struct LeakyRelu: UnaryOperator {
+  package static let name = "LeakyRelu"
+  package static let fields = [Field("alpha", \LeakyRelu.alpha)]
+  package var alpha: Float = 0.01
+  package init() {}
+  package init(alpha: Float) {
+    self.alpha = alpha
+  }
+  package func apply(_ x: Double) -> Double { x < 0 ? Double(alpha) * x : x }
+}
+
+extension LeakyRelu: ImportableOperator {
+  package static let importers = [
+    Importer("LeakyRelu", 7...newestOpset) { node throws(ModelError) in
+      LeakyRelu(
+        alpha: try node.attribute("alpha", default: 0.01))
+    }
+  ]
+}

@@ -1,0 +1,14 @@
+import Foundation
+import ModelIR
+import TensorCore
+
+/// y = ln x. ONNX Log 6–13.
+package struct Log: UnaryOperator {
+  package static let name = "Log"
+  package init() {}
+  package func apply(_ x: Double) -> Double { log(x) }
+}
+
+extension Log: ImportableOperator {
+  package static let importers = [Importer("Log", 7...newestOpset) { _ in Log() }]
+}

@@ -1,0 +1,15 @@
+import ModelIR
+import TensorCore
+
+/// y = −x. ONNX Neg 6–13.
+package struct Neg: NumericUnaryOperator {
+  package static let name = "Neg"
+  package init() {}
+  package func apply(_ x: Double) -> Double { -x }
+  package func apply(_ x: Int64) -> Int64 { 0 &- x }
+  package func apply(_ x: UInt64) -> UInt64 { 0 &- x }
+}
+
+extension Neg: ImportableOperator {
+  package static let importers = [Importer("Neg", 7...newestOpset) { _ in Neg() }]
+}

@@ -1,0 +1,13 @@
+import ModelIR
+import TensorCore
+
+/// y = 1 / x. ONNX Reciprocal 6–13.
+package struct Reciprocal: UnaryOperator {
+  package static let name = "Reciprocal"
+  package init() {}
+  package func apply(_ x: Double) -> Double { 1 / x }
+}
+
+extension Reciprocal: ImportableOperator {
+  package static let importers = [Importer("Reciprocal", 7...newestOpset) { _ in Reciprocal() }]
+}

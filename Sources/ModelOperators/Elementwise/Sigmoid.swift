@@ -1,0 +1,14 @@
+import Foundation
+import ModelIR
+import TensorCore
+
+/// y = 1 / (1 + e⁻ˣ). ONNX Sigmoid 6–13.
+package struct Sigmoid: UnaryOperator {
+  package static let name = "Sigmoid"
+  package init() {}
+  package func apply(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
+}
+
+extension Sigmoid: ImportableOperator {
+  package static let importers = [Importer("Sigmoid", 7...newestOpset) { _ in Sigmoid() }]
+}

@@ -1,0 +1,14 @@
+import Foundation
+import ModelIR
+import TensorCore
+
+/// y = ln(1 + eˣ). ONNX Softplus 1–22.
+package struct Softplus: UnaryOperator {
+  package static let name = "Softplus"
+  package init() {}
+  package func apply(_ x: Double) -> Double { max(x, 0) + log1p(exp(-abs(x))) }
+}
+
+extension Softplus: ImportableOperator {
+  package static let importers = [Importer("Softplus", 7...newestOpset) { _ in Softplus() }]
+}

@@ -1,0 +1,13 @@
+import ModelIR
+import TensorCore
+
+/// y = x / (1 + |x|). ONNX Softsign 1–22.
+package struct Softsign: UnaryOperator {
+  package static let name = "Softsign"
+  package init() {}
+  package func apply(_ x: Double) -> Double { x / (1 + abs(x)) }
+}
+
+extension Softsign: ImportableOperator {
+  package static let importers = [Importer("Softsign", 7...newestOpset) { _ in Softsign() }]
+}

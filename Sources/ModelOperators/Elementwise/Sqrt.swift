@@ -1,0 +1,13 @@
+import ModelIR
+import TensorCore
+
+/// y = √x. ONNX Sqrt 6–13.
+package struct Sqrt: UnaryOperator {
+  package static let name = "Sqrt"
+  package init() {}
+  package func apply(_ x: Double) -> Double { x.squareRoot() }
+}
+
+extension Sqrt: ImportableOperator {
+  package static let importers = [Importer("Sqrt", 7...newestOpset) { _ in Sqrt() }]
+}

@@ -1,0 +1,24 @@
+import Foundation
+import ModelIR
+import TensorCore
+
+/// y = x / (1 + exp(−α·x)). ONNX Swish 24.
+package struct Swish: UnaryOperator {
+  package static let name = "Swish"
+  package static let fields = [Field("alpha", \Swish.alpha)]
+  package var alpha: Float = 1
+  package init() {}
+  package init(alpha: Float) {
+    self.alpha = alpha
+  }
+  package func apply(_ x: Double) -> Double { x / (1 + exp(-Double(alpha) * x)) }
+}
+
+extension Swish: ImportableOperator {
+  package static let importers = [
+    Importer("Swish", 24...newestOpset) { node throws(ModelError) in
+      Swish(
+        alpha: try node.attribute("alpha", default: 1))
+    }
+  ]
+}

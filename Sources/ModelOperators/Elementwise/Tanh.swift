@@ -1,0 +1,14 @@
+import Foundation
+import ModelIR
+import TensorCore
+
+/// y = tanh x. ONNX Tanh 6–13.
+package struct Tanh: UnaryOperator {
+  package static let name = "Tanh"
+  package init() {}
+  package func apply(_ x: Double) -> Double { tanh(x) }
+}
+
+extension Tanh: ImportableOperator {
+  package static let importers = [Importer("Tanh", 7...newestOpset) { _ in Tanh() }]
+}

@@ -1,0 +1,21 @@
+import ModelIR
+import TensorCore
+
+/// √(Σ x²), along the axes of operand 1. ONNX ReduceL2 1–18 (before 18 the axes are an attribute).
+package struct ReduceL2: ReductionOperator {
+  package static let name = "ReduceL2"
+  package static let fields = [
+    Field("keepdims", \ReduceL2.keepDimensions),
+    Field("noop_with_empty_axes", \ReduceL2.noopWithEmptyAxes),
+  ]
+  package var keepDimensions = true
+  package var noopWithEmptyAxes = false
+  package init() {}
+  package func reduce(_ values: [Double]) -> Double {
+    values.reduce(0) { $0 + $1 * $1 }.squareRoot()
+  }
+}
+
+extension ReduceL2: ImportableOperator {
+  package static let importers = ReduceL2.reductionImporters()
+}
