@@ -1,0 +1,81 @@
+import ModelIR
+import TensorCore
+
+/// The mean of each window. Padding counts as zeros where `countsPadding` is set and not at all
+/// elsewhere; what hangs over the padding never counts.
+///
+/// Clauses `PL1`…, `WN1`… of `formats/operators.md`; ONNX AveragePool 7–22.
+package struct AveragePool: PoolingOperator {
+  package static let name = "AveragePool"
+  package static let fields = [
+    Field("kernel", \AveragePool.kernel),
+    Field("strides", \AveragePool.window.strides),
+    Field("dilations", \AveragePool.window.dilations),
+    Field("pads", \AveragePool.window.pads),
+    Field("autoPad", \AveragePool.window.autoPad),
+    Field("ceiling", \AveragePool.ceiling),
+    Field("countsPadding", \AveragePool.countsPadding),
+  ]
+
+  package var kernel: [Int] = []
+  package var window = Window()
+  package var ceiling = false
+  package var countsPadding = false
+
+  package init() {}
+  package init(
+    kernel: [Int], window: Window = Window(), ceiling: Bool = false, countsPadding: Bool = false
+  ) {
+    self.kernel = kernel
+    self.window = window
+    self.ceiling = ceiling
+    self.countsPadding = countsPadding
+  }
+}
+
+// MARK: - Types
+
+extension AveragePool {
+  package func infer(_ inputs: Operands<Fact>) throws(ModelError) -> [TensorType] {
+    try inputs.expect(1...1)
+    let x = try inputs.required(0)
+    guard x.element.isFloatingPoint else {
+      throw ModelError(.typeMismatch, "PL1: pooling of \(x.element)")
+    }
+    return [try pooled(x)]
+  }
+}
+
+// MARK: - Reference
+
+extension AveragePool {
+  package func reference(_ inputs: Operands<Tensor>) throws(ModelError) -> [Tensor] {
+    let x = try inputs.required(0)
+    let geometry = try geometry(of: x.shape)
+    let shape = try pooledShape(x.shape, geometry)
+    let values = x.doubles()
+    let counts = (0..<geometry.outputCount).map {
+      countsPadding ? geometry.paddedCount(at: $0) : geometry.taps(at: $0).count
+    }
+    var result = [Double](repeating: 0, count: shape.count)
+    forEachWindow(of: x.shape, geometry) { taps, plane, position, output in
+      var sum = 0.0
+      for tap in taps { sum += values[plane + tap.input] }
+      result[output] = sum / Double(max(1, counts[position]))
+    }
+    return [Tensor(x.element, shape, doubles: result)]
+  }
+}
+
+// MARK: - Import
+
+extension AveragePool: ImportableOperator {
+  package static let importers = [
+    Importer("AveragePool", 7...newestOpset) { node throws(ModelError) in
+      AveragePool(
+        kernel: try node.required(attribute: "kernel_shape"), window: try Window(importing: node),
+        ceiling: try node.flag("ceil_mode", default: false),
+        countsPadding: try node.flag("count_include_pad", default: false))
+    }
+  ]
+}

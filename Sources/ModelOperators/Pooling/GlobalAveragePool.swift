@@ -1,0 +1,19 @@
+import ModelIR
+import TensorCore
+
+/// The mean of each plane: all axes after the first two become 1.
+///
+/// Clauses `PL1`, `PL2` of `formats/operators.md`; ONNX GlobalAveragePool 1–22.
+package struct GlobalAveragePool: GlobalPoolingOperator {
+  package static let name = "GlobalAveragePool"
+  package init() {}
+  package func pool(_ plane: ArraySlice<Double>) -> Double {
+    plane.reduce(0, +) / Double(plane.count)
+  }
+}
+
+extension GlobalAveragePool: ImportableOperator {
+  package static let importers = [
+    Importer("GlobalAveragePool", 1...newestOpset) { _ in GlobalAveragePool() }
+  ]
+}

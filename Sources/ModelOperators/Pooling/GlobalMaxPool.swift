@@ -1,0 +1,19 @@
+import ModelIR
+import TensorCore
+
+/// The greatest element of each plane: all axes after the first two become 1.
+///
+/// Clauses `PL1`, `PL2` of `formats/operators.md`; ONNX GlobalMaxPool 1–22.
+package struct GlobalMaxPool: GlobalPoolingOperator {
+  package static let name = "GlobalMaxPool"
+  package init() {}
+  package func pool(_ plane: ArraySlice<Double>) -> Double {
+    plane.reduce(-.infinity) { $1.isNaN || $1 > $0 ? $1 : $0 }
+  }
+}
+
+extension GlobalMaxPool: ImportableOperator {
+  package static let importers = [
+    Importer("GlobalMaxPool", 1...newestOpset) { _ in GlobalMaxPool() }
+  ]
+}
