@@ -23,7 +23,7 @@ package struct OpenBLASMatrices: MatrixBackend {
 }
 
 /// Float32 matrix products in one fixed order: each element is the sum over k, in order, of products
-/// that are rounded before they are added (`Q30`). The same bits everywhere.
+/// that are rounded before they are added (`Q29`). The same bits everywhere.
 package struct ExactMatrices: MatrixBackend {
   private let tier: KernelTier
 
@@ -35,18 +35,8 @@ package struct ExactMatrices: MatrixBackend {
     b: UnsafePointer<Float>, bStride: Int, transposeB: Bool,
     c: UnsafeMutablePointer<Float>, cStride: Int, accumulate: Bool
   ) {
-    for row in 0..<m {
-      let out = c + row * cStride
-      if !accumulate { out.update(repeating: 0, count: n) }
-      for p in 0..<k {
-        let factor = transposeA ? a[p * aStride + row] : a[row * aStride + p]
-        if transposeB {
-          for column in 0..<n { out[column] += factor * b[column * bStride + p] }
-        } else {
-          let line = b + p * bStride
-          for column in 0..<n { out[column] += factor * line[column] }
-        }
-      }
-    }
+    tier.multiply(
+      m: m, n: n, k: k, a: a, aStride: aStride, transposeA: transposeA, b: b, bStride: bStride,
+      transposeB: transposeB, c: c, cStride: cStride, accumulate: accumulate)
   }
 }

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ck_elementwise_f32.h"
+
 /* Element type of an output or a residual. */
 typedef enum __attribute__((enum_extensibility(closed))) ck_element {
   CK_ELEMENT_S8 __attribute__((swift_name("int8"))) = 0,
@@ -16,6 +18,7 @@ typedef enum __attribute__((enum_extensibility(closed))) ck_activation {
   CK_ACTIVATION_NONE __attribute__((swift_name("none"))) = 0,
   CK_ACTIVATION_RELU __attribute__((swift_name("relu"))) = 1,
   CK_ACTIVATION_LEAKY __attribute__((swift_name("leaky"))) = 2, /* slope[c] for each channel; PReLU */
+  CK_ACTIVATION_FUNCTION __attribute__((swift_name("function"))) = 3, /* `function` with p0, p1, then t * inverse_scale */
 } ck_activation;
 
 /* The int8 end of a kernel: y = clampq(t; zero, low, high), then the table (Q18, Q19).
@@ -37,6 +40,10 @@ typedef struct ck_epilogue {
   float residual_multiplier;            /* mr; int8 residual only */
   int32_t residual_zero;                /* zr; int8 residual only */
   ck_activation activation;
+  ck_unary function;                    /* these four for CK_ACTIVATION_FUNCTION, else unused */
+  float p0;
+  float p1;
+  float inverse_scale;                  /* int8 output only: 1 / sy */
   ck_element output_type;
   ck_clamp clamp;                       /* int8 output only */
 } ck_epilogue;

@@ -5,17 +5,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* c[i * c_row + j] = sum over p of a[i * a_row + p] * b(p, j), then + row_bias[i] or + column_bias[j] (at most one of them).
- * b(p, j) is b[p * b_row + j], or b[j * b_row + p] if b_transposed is not 0. */
+/* c[i * c_row + j] = sum over p of a[i * a_row + p * a_column] * b(p, j), then + row_bias[i] or + column_bias[j] (at most one of
+ * them). b(p, j) is b[p * b_row + j], or b[j * b_row + p] if b_transposed is not 0. The sum starts at 0, or at c if accumulate
+ * is not 0. */
 typedef struct ck_gemm_f32 {
   size_t m;
   size_t n;
   size_t k;
   const float *_Nonnull a;
   ptrdiff_t a_row;
+  ptrdiff_t a_column;
   const float *_Nonnull b;
   ptrdiff_t b_row;
   int b_transposed;
+  int accumulate;
   const float *_Nullable row_bias;    /* [m] */
   const float *_Nullable column_bias; /* [n] */
   float *_Nonnull c;

@@ -19,7 +19,7 @@ typedef enum __attribute__((enum_extensibility(closed))) ck_isa {
 } ck_isa;
 
 /* One tier's kernels. All tiers give the same bits; packed weights belong to the tier that packed them. */
-typedef struct ck_kernels {
+typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
   ck_isa isa;
   const char *_Nonnull name; /* "scalar", "avx2", "avx512vnni", "neondot" */
 

@@ -120,8 +120,8 @@ static void CK_FN(tile)(size_t rows, int wide, size_t k, const uint8_t *x, size_
 
 #define CK_OWN_EPILOGUE
 
-CK_INLINE void CK_FN(epilogue)(const ck_epilogue *e, size_t count, const int32_t *acc, const float *multiplier,
-                               const float *slope, const void *residual, void *output) {
+CK_INLINE void CK_FN(own_epilogue)(const ck_epilogue *e, size_t count, const int32_t *acc, const float *multiplier,
+                                   const float *slope, const void *residual, void *output) {
   const __m512 low = _mm512_set1_ps((float)(e->clamp.low - e->clamp.zero));
   const __m512 high = _mm512_set1_ps((float)(e->clamp.high - e->clamp.zero));
   for (size_t c = 0; c < count; c += 16) {
