@@ -40,6 +40,7 @@ let package = Package(
     module(
       "ModelRuntime", ["ModelOperators", "ModelIR", "ModelKernels", "TensorCore", "COpenBLAS"]),
     module("ModelVerification", ["ModelRuntime", "ModelIR", "TensorCore"]),
+    module("ModelFamilies", ["MediaIO", "ModelIR", "TensorCore"]),
     tests("TensorCoreTests", ["TensorCore"]),
     tests("KernelTests", ["ModelKernels", "TensorCore"]),
     tests("MediaTests", ["MediaIO", "TensorCore"]),
