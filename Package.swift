@@ -41,10 +41,15 @@ let package = Package(
       "ModelRuntime", ["ModelOperators", "ModelIR", "ModelKernels", "TensorCore", "COpenBLAS"]),
     module("ModelVerification", ["ModelRuntime", "ModelIR", "TensorCore"]),
     module("ModelFamilies", ["MediaIO", "ModelIR", "TensorCore"]),
+    .target(
+      name: "COnnx", dependencies: ["CProtobufC"], exclude: ["README.md"]),
+    module(
+      "OnnxFormat", ["ModelOperators", "ModelIR", "TensorCore", "COnnx", "CProtobufC"]),
     tests("TensorCoreTests", ["TensorCore"]),
     tests("KernelTests", ["ModelKernels", "TensorCore"]),
     tests("MediaTests", ["MediaIO", "TensorCore"]),
     tests("OperatorTests", ["ModelOperators", "ModelIR", "TensorCore"]),
+    tests("OnnxFormatTests", ["OnnxFormat", "ModelOperators", "ModelIR", "TensorCore"]),
     tests("RuntimeTests", ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
     tests(
       "VerificationTests", ["ModelVerification", "ModelOperators", "ModelIR", "TensorCore"]),

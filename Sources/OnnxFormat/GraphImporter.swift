@@ -1,0 +1,344 @@
+import ModelIR
+import ModelOperators
+import TensorCore
+
+/// Builds a graph from an ``OnnxModel``: nodes in topological order, functions inlined, each node by
+/// the importer of its operator.
+struct GraphImporter {
+  /// The names that nodes see: those of the model's graph, or of one call of a function.
+  struct Scope {
+    var values: [String: ValueID] = [:]
+    var opsets: [String: Int] = [:]
+    /// Goes before the names of everything that a function's body makes.
+    var prefix = ""
+    /// Names that values have outside of the function.
+    var outerNames: [String: String] = [:]
+    /// Attributes of the call.
+    var attributes: [String: OnnxAttribute.Content] = [:]
+    var parameters: Set<String> = []
+    var depth = 0
+  }
+
+  struct FunctionKey: Hashable {
+    let domain: String
+    let name: String
+    let overload: String
+  }
+
+  private let limits: ImportLimits
+  private let index: ImporterIndex
+  private var functions: [FunctionKey: OnnxFunction] = [:]
+  private var graph = Graph()
+  private var nodeCount = 0
+
+  static func graph(
+    of model: OnnxModel, limits: ImportLimits, index: ImporterIndex
+  ) throws(ModelError) -> Graph {
+    var importer = GraphImporter(limits: limits, index: index)
+    return try importer.build(model)
+  }
+
+  private init(limits: ImportLimits, index: ImporterIndex) {
+    self.limits = limits
+    self.index = index
+  }
+
+  private mutating func build(_ model: OnnxModel) throws(ModelError) -> Graph {
+    for function in model.functions {
+      let key = FunctionKey(
+        domain: function.domain, name: function.name, overload: function.overload)
+      guard functions.updateValue(function, forKey: key) == nil else {
+        throw ModelError(.invalidGraph, "function '\(function.name)' is defined twice")
+      }
+    }
+    graph.metadata = GraphImporter.metadata(model)
+    var scope = Scope()
+    scope.opsets = try GraphImporter.opsets(model.opsets)
+    try addInputs(model.graph, to: &scope)
+    try append(model.graph.nodes, in: &scope)
+    for port in model.graph.outputs {
+      guard let value = scope.values[port.name] else {
+        throw ModelError(.invalidGraph, "graph output '\(port.name)' is made by no node")
+      }
+      try graph.addOutput(port.name, value)
+    }
+    return graph
+  }
+
+  /// - Throws: `unsupported-feature` for a version of the default domain that is not read.
+  static func opsets(_ imports: [OnnxOpset]) throws(ModelError) -> [String: Int] {
+    var opsets: [String: Int] = [:]
+    for opset in imports {
+      guard opset.domain != "" || (oldestOpset...newestOpset).contains(opset.version) else {
+        throw ModelError(
+          .unsupportedFeature,
+          "the model uses ONNX opset \(opset.version); opsets \(oldestOpset) to \(newestOpset) are "
+            + "read: export it with one of these or convert it with onnx.version_converter")
+      }
+      opsets[opset.domain] = opset.version
+    }
+    return opsets
+  }
+
+  /// Facts about the file that say nothing of the machine it was made on.
+  private static func metadata(_ model: OnnxModel) -> [String: String] {
+    var metadata = ["onnx.ir": String(model.irVersion)]
+    for (key, text) in [
+      ("producer", model.producer), ("producer.version", model.producerVersion),
+    ] where !text.isEmpty && text.utf8.count <= 64 && !text.contains(where: { "/\\".contains($0) })
+    {
+      metadata[key] = text
+    }
+    for opset in model.opsets {
+      metadata[opset.domain.isEmpty ? "onnx.opset" : "onnx.opset.\(opset.domain)"] =
+        String(opset.version)
+    }
+    return metadata
+  }
+
+  private mutating func addInputs(
+    _ source: OnnxGraph, to scope: inout Scope
+  ) throws(ModelError) {
+    for (name, tensor) in source.initializers {
+      guard !name.isEmpty, scope.parameters.insert(name).inserted else {
+        throw ModelError(
+          .invalidGraph,
+          name.isEmpty ? "an initializer without a name" : "two initializers are named '\(name)'")
+      }
+      scope.values[name] = graph.addConstant(tensor, named: name)
+    }
+    for port in source.inputs where !scope.parameters.contains(port.name) {
+      if let unsupported = port.unsupported {
+        throw ModelError(
+          .unsupportedFeature,
+          "graph input '\(port.name)' is \(unsupported); export the model with tensors only")
+      }
+      guard !port.name.isEmpty, let type = port.type else {
+        throw ModelError(.malformedInput, "graph input '\(port.name)' has no tensor type")
+      }
+      scope.values[port.name] = try graph.addInput(port.name, type)
+    }
+  }
+
+  // MARK: - Nodes
+
+  private mutating func append(
+    _ nodes: [OnnxNode], in scope: inout Scope
+  ) throws(ModelError) {
+    for node in try NodeOrder.sorted(nodes) {
+      nodeCount += 1
+      guard nodeCount <= limits.nodes else {
+        throw ModelError(
+          .limitExceeded, "more than \(limits.nodes) nodes once functions are inlined")
+      }
+      try append(node, in: &scope)
+    }
+  }
+
+  private mutating func append(
+    _ node: OnnxNode, in scope: inout Scope
+  ) throws(ModelError) {
+    let name = node.name.isEmpty ? node.outputs.first { !$0.isEmpty } ?? node.kind : node.name
+    for output in node.outputs where scope.values[output] != nil {
+      throw ModelError(
+        .invalidGraph, "node '\(name)' makes '\(output)', which is the name of another value")
+    }
+    var operands: [ValueID?] = []
+    for input in node.inputs {
+      guard !input.isEmpty else {
+        operands.append(nil)
+        continue
+      }
+      guard let value = scope.values[input] else {
+        throw ModelError(
+          .invalidGraph, "node '\(name)' (\(node.kind)) reads '\(input)', which nothing makes")
+      }
+      operands.append(value)
+    }
+    while operands.last == .some(nil) { operands.removeLast() }
+
+    let made: [ValueID]
+    let key = FunctionKey(domain: node.domain, name: node.kind, overload: node.overload)
+    if let function = functions[key] {
+      made = try during("inlining '\(name)' (\(node.kind))") { () throws(ModelError) in
+        try inline(function, node, named: name, on: operands, in: scope)
+      }
+    } else if node.domain.isEmpty, node.kind == "Constant" {
+      made = [try constant(node, named: name, in: scope)]
+    } else if node.domain.isEmpty, node.kind == "Identity", let operand = operands.first ?? nil,
+      graph.constant(operand) != nil
+    {
+      made = [operand]
+    } else {
+      made = try foreign(node, named: name, on: operands, in: scope)
+    }
+    for (index, output) in node.outputs.enumerated() where !output.isEmpty {
+      guard index < made.count else {
+        throw ModelError(
+          .unsupportedFeature,
+          "output \(index) ('\(output)') of node '\(name)' (\(node.kind)) is not supported")
+      }
+      scope.values[output] = made[index]
+    }
+  }
+
+  private mutating func foreign(
+    _ node: OnnxNode, named name: String, on operands: [ValueID?], in scope: Scope
+  ) throws(ModelError) -> [ValueID] {
+    let version = try version(of: node.domain, for: name, in: scope)
+    let importer = try index.importer(
+      node.kind, domain: node.domain, version: version, node: name)
+    let parameters = scope.parameters
+    let foreign = ForeignNode(
+      name: scope.prefix + name, kind: node.kind, domain: node.domain, version: version,
+      operands: operands,
+      outputNames: node.outputs.map { outerName($0, in: scope) },
+      origin: ModulePath.origin(of: node, isInitializer: parameters.contains),
+      attributes: try attributes(of: node, named: name, in: scope))
+    return try during("importing node '\(scope.prefix + name)' (\(node.kind))") {
+      () throws(ModelError) in
+      let made = try importer.append(foreign, &graph)
+      guard foreign.unreadAttributes.isEmpty else {
+        let names = foreign.unreadAttributes.joined(separator: ", ")
+        throw ModelError(
+          .unsupportedAttribute,
+          "\(node.kind) of opset \(version) has no attribute \(names); export the model without it")
+      }
+      return made
+    }
+  }
+
+  private func version(
+    of domain: String, for node: String, in scope: Scope
+  ) throws(ModelError) -> Int {
+    guard let version = scope.opsets[domain] else {
+      throw ModelError(
+        .invalidGraph,
+        "node '\(node)' is of \(domain.isEmpty ? "ONNX's own domain" : "domain '\(domain)'"), for "
+          + "which the model declares no opset")
+    }
+    return version
+  }
+
+  private func outerName(_ name: String, in scope: Scope) -> String {
+    name.isEmpty ? "" : scope.outerNames[name] ?? scope.prefix + name
+  }
+
+  private func attributes(
+    of node: OnnxNode, named name: String, in scope: Scope
+  ) throws(ModelError) -> [String: Attribute] {
+    var attributes: [String: Attribute] = [:]
+    for attribute in node.attributes {
+      switch resolved(attribute.content, in: scope) {
+      case nil: break
+      case .value(let value): attributes[attribute.name] = value
+      case .unsupported(let what):
+        throw ModelError(
+          .unsupportedFeature,
+          "attribute '\(attribute.name)' of node '\(name)' (\(node.kind)) is \(what), "
+            + "which is not supported")
+      case .reference(let reference):
+        throw ModelError(
+          .malformedInput,
+          "attribute '\(attribute.name)' of node '\(name)' refers to '\(reference)' outside of a "
+            + "function")
+      }
+    }
+    return attributes
+  }
+
+  /// The content behind a reference; nil where the call leaves it out and it has no default.
+  private func resolved(
+    _ content: OnnxAttribute.Content, in scope: Scope
+  ) -> OnnxAttribute.Content? {
+    guard case .reference(let name) = content, scope.depth > 0 else { return content }
+    return scope.attributes[name]
+  }
+
+  // MARK: - Constants
+
+  private mutating func constant(
+    _ node: OnnxNode, named name: String, in scope: Scope
+  ) throws(ModelError) -> ValueID {
+    let attributes = try attributes(of: node, named: name, in: scope)
+    guard attributes.count == 1, let (kind, value) = attributes.first else {
+      throw ModelError(
+        .malformedInput, "Constant '\(name)' has \(attributes.count) values instead of one")
+    }
+    let tensor: Tensor
+    switch (kind, value) {
+    case ("value", .tensor(let value)), ("sparse_value", .tensor(let value)): tensor = value
+    case ("value_float", .float(let value)): tensor = Tensor(scalar: value)
+    case ("value_floats", .floats(let values)): tensor = Tensor(vector: values)
+    case ("value_int", .integer(let value)): tensor = Tensor(scalar: Int64(value))
+    case ("value_ints", .integers(let values)): tensor = Tensor(vector: values.map { Int64($0) })
+    case ("value_string", _), ("value_strings", _):
+      throw ModelError(.unsupportedFeature, "Constant '\(name)' holds strings")
+    default:
+      throw ModelError(
+        .unsupportedAttribute, "Constant '\(name)' has no attribute '\(kind)' of this kind")
+    }
+    return graph.addConstant(tensor, named: outerName(node.outputs.first ?? name, in: scope))
+  }
+
+  // MARK: - Functions
+
+  /// Appends the function's body and returns the values of its outputs.
+  private mutating func inline(
+    _ function: OnnxFunction, _ call: OnnxNode, named name: String, on operands: [ValueID?],
+    in outer: Scope
+  ) throws(ModelError) -> [ValueID] {
+    guard outer.depth < limits.functionDepth else {
+      throw ModelError(
+        .limitExceeded,
+        "functions call each other more than \(limits.functionDepth) deep at '\(function.name)'")
+    }
+    guard operands.count <= function.inputs.count else {
+      throw ModelError(
+        .invalidGraph,
+        "'\(function.name)' takes \(function.inputs.count) operands, \(operands.count) are given")
+    }
+    var scope = Scope()
+    scope.depth = outer.depth + 1
+    scope.prefix = outer.prefix + name + "/"
+    scope.opsets = outer.opsets.merging(try GraphImporter.opsets(function.opsets)) { $1 }
+    for attribute in function.defaults { scope.attributes[attribute.name] = attribute.content }
+    let known = Set(function.requiredAttributes + function.defaults.map(\.name))
+    for attribute in call.attributes {
+      guard known.contains(attribute.name) else {
+        throw ModelError(
+          .unsupportedAttribute, "'\(function.name)' has no attribute '\(attribute.name)'")
+      }
+      scope.attributes[attribute.name] = resolved(attribute.content, in: outer)
+    }
+    // Operands that the call leaves out are empty names in the body.
+    var absent = Set<String>()
+    for (index, input) in function.inputs.enumerated() {
+      if let operand = index < operands.count ? operands[index] : nil {
+        scope.values[input] = operand
+      } else {
+        absent.insert(input)
+      }
+    }
+    for (inner, outerOutput) in zip(function.outputs, call.outputs) where !outerOutput.isEmpty {
+      scope.outerNames[inner] = outerName(outerOutput, in: outer)
+    }
+    var body = function.nodes
+    if !absent.isEmpty {
+      for index in body.indices {
+        body[index].inputs = body[index].inputs.map { absent.contains($0) ? "" : $0 }
+      }
+    }
+    try append(body, in: &scope)
+    return try function.outputs.map { (output) throws(ModelError) in
+      guard let value = scope.values[output] else {
+        throw ModelError(
+          .invalidGraph, "output '\(output)' of '\(function.name)' is made by no node")
+      }
+      return value
+    }
+  }
+}
+
+/// The oldest opset of the default domain that Maquette reads.
+package let oldestOpset = 7

@@ -1,0 +1,45 @@
+import ModelIR
+import OnnxFormat
+import TensorCore
+import Testing
+
+@Suite struct OnnxReaderTests {
+  /// y = Relu(x + w), with x of N×2.
+  static var small: ModelBuilder {
+    var model = ModelBuilder()
+    model.inputs = [ModelBuilder.port("x", [.symbol("N"), .fixed(2)])]
+    model.outputs = [ModelBuilder.port("y", nil)]
+    model.initializers = [ModelBuilder.tensor("w", dims: [2], floats: [1, -3])]
+    model.nodes = [
+      ModelBuilder.node("Add", ["x", "w"], ["sum"], name: "/block/block.0/Add"),
+      ModelBuilder.node("Relu", ["sum"], ["y"], name: "/block/block.0/act/Relu"),
+    ]
+    return model
+  }
+
+  @Test func aGraphKeepsNamesShapesAndOrigins() throws {
+    let graph = try OnnxReader().graph(bytes: OnnxReaderTests.small.bytes)
+    #expect(graph.inputs.map(\.name) == ["x"])
+    #expect(graph.outputs.map(\.name) == ["y"])
+    #expect(graph.nodes.map(\.name) == ["/block/block.0/Add", "/block/block.0/act/Relu"])
+    #expect(graph.nodes.map(\.origin) == ["block.0", "block.0.act"])
+    #expect(graph.type(graph.outputs[0].value).dimensions == [.symbol("N"), 2])
+    #expect(
+      graph.metadata == ["onnx.ir": "8", "onnx.opset": "17", "producer": "builder"])
+  }
+
+  @Test func nodesAreSortedWhereTheFileDoesNot() throws {
+    var model = OnnxReaderTests.small
+    model.nodes.reverse()
+    let graph = try OnnxReader().graph(bytes: model.bytes)
+    #expect(graph.nodes.map { Swift.type(of: $0.op).name } == ["Add", "Relu"])
+  }
+
+  @Test func identitiesOfInitializersAreTheInitializers() throws {
+    var model = OnnxReaderTests.small
+    model.nodes[0] = ModelBuilder.node("Add", ["x", "alias"], ["sum"])
+    model.nodes.insert(ModelBuilder.node("Identity", ["w"], ["alias"]), at: 0)
+    let graph = try OnnxReader().graph(bytes: model.bytes)
+    #expect(graph.nodes.count == 2)
+  }
+}
