@@ -48,6 +48,7 @@ let package = Package(
     tests("TensorCoreTests", ["TensorCore"]),
     tests("KernelTests", ["ModelKernels", "TensorCore"]),
     tests("MediaTests", ["MediaIO", "TensorCore"]),
+    tests("ModelIRTests", ["ModelOperators", "ModelIR", "TensorCore"]),
     tests("OperatorTests", ["ModelOperators", "ModelIR", "TensorCore"]),
     tests("OnnxFormatTests", ["OnnxFormat", "ModelOperators", "ModelIR", "TensorCore"]),
     tests("RuntimeTests", ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
