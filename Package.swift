@@ -45,12 +45,18 @@ let package = Package(
       name: "COnnx", dependencies: ["CProtobufC"], exclude: ["README.md"]),
     module(
       "OnnxFormat", ["ModelOperators", "ModelIR", "TensorCore", "COnnx", "CProtobufC"]),
+    module(
+      "ModelQuantization",
+      ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
     tests("TensorCoreTests", ["TensorCore"]),
     tests("KernelTests", ["ModelKernels", "TensorCore"]),
     tests("MediaTests", ["MediaIO", "TensorCore"]),
     tests("ModelIRTests", ["ModelOperators", "ModelIR", "TensorCore"]),
     tests("OperatorTests", ["ModelOperators", "ModelIR", "TensorCore"]),
     tests("OnnxFormatTests", ["OnnxFormat", "ModelOperators", "ModelIR", "TensorCore"]),
+    tests(
+      "QuantizationTests",
+      ["ModelQuantization", "ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
     tests("RuntimeTests", ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
     tests(
       "VerificationTests", ["ModelVerification", "ModelOperators", "ModelIR", "TensorCore"]),

@@ -93,22 +93,6 @@ extension Concat {
   }
 }
 
-// MARK: - Int8
-
-extension Concat: MovingOperator {
-  package func checkInteger(
-    _ inputs: Operands<Fact>, _ outputs: [TensorType]
-  ) throws(ModelError) {
-    for operand in try inputs.all() {
-      guard operand.type.quantization == outputs[0].quantization,
-        outputs[0].quantization?.axis == nil
-      else {
-        throw ModelError(.notQuantizable, "Concat moves integers; it cannot change their scale")
-      }
-    }
-  }
-}
-
 // MARK: - Import
 
 extension Concat: ImportableOperator {

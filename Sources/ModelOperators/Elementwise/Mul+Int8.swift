@@ -1,0 +1,3 @@
+extension Mul: IntegerBinaryOperator {
+  package static let integerForm = IntegerBinaryForm.product
+}

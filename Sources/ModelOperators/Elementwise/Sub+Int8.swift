@@ -1,0 +1,3 @@
+extension Sub: IntegerBinaryOperator {
+  package static let integerForm = IntegerBinaryForm.difference
+}

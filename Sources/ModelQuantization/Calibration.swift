@@ -1,0 +1,58 @@
+import ModelIR
+import ModelRuntime
+import TensorCore
+
+/// Ranges of every float activation of one graph, gathered sample by sample in memory that does not
+/// grow with their number. Samples run in the exact profile, so that the same samples give the same
+/// ranges on every CPU.
+package struct Calibration: ~Copyable {
+  package let graph: Graph
+  package private(set) var samples = 0
+  private var observers: [Int: RangeObserver] = [:]
+  private var runner: ModelRunner
+
+  package init(_ graph: Graph, threads: Int = 1) {
+    self.graph = graph
+    runner = ModelRunner(graph, options: PlanOptions(profile: .exact, threads: threads))
+  }
+
+  /// Runs one sample: a tensor for each graph input, in order.
+  package mutating func observe(_ inputs: [Tensor]) throws(ModelError) {
+    var observers = self.observers
+    self.observers = [:]
+    for (port, tensor) in zip(graph.inputs, inputs) where tensor.element == .float32 {
+      observers[port.value.index, default: RangeObserver()].observe(tensor)
+    }
+    let number = samples
+    let graph = graph
+    try during("calibrating with sample \(number)") { () throws(ModelError) in
+      _ = try runner.run(inputs) { (id, tensor) throws(ModelError) in
+        guard tensor.element == .float32, graph.constant(id) == nil else { return }
+        observers[id.index, default: RangeObserver()].observe(tensor)
+      }
+    }
+    self.observers = observers
+    samples += 1
+  }
+
+  /// The observer of a value; nil for constants, integers, and values that no plan kept.
+  package func observer(of id: ValueID) -> RangeObserver? { observers[id.index] }
+
+  /// The range of each observed value.
+  package func ranges(
+    _ method: CalibrationMethod
+  ) throws(ModelError) -> [ValueID: ValueRange] {
+    guard samples > 0 else {
+      throw ModelError(.missingInput, "calibration needs at least one sample")
+    }
+    var ranges: [ValueID: ValueRange] = [:]
+    for (index, observer) in observers {
+      let id = ValueID(index: index)
+      ranges[id] = try during("choosing the range of '\(graph[id].name)'") {
+        () throws(ModelError) in
+        try observer.range(method)
+      }
+    }
+    return ranges
+  }
+}

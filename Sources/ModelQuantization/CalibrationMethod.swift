@@ -1,0 +1,11 @@
+/// How the range of an activation is chosen from what was observed.
+package enum CalibrationMethod: String, Sendable, Codable, CaseIterable {
+  /// From the least to the greatest value seen.
+  case minMax = "min-max"
+  /// From the moving averages of each sample's least and greatest value (weight 0.1 for a new one).
+  case movingAverage = "moving-average"
+  /// What is left when 0.005 % of the values are cut from each end.
+  case percentile
+  /// The range whose rounding and clipping error has the least mean square.
+  case mse
+}

@@ -1,0 +1,120 @@
+import ModelIR
+import ModelOperators
+import TensorCore
+
+/// Which nodes of a float graph run on integers, and why the others do not.
+struct FormPlan {
+  /// Nil for a node that runs on integers, else the reason why it stays float.
+  private(set) var floatReasons: [String?]
+  private let graph: Graph
+
+  func isInteger(_ node: Int) -> Bool { floatReasons[node] == nil }
+
+  /// - Parameters:
+  ///   - ranges: values whose range is known.
+  ///   - keptFloat: names of nodes that the caller wants in float.
+  init(_ graph: Graph, ranges: [ValueID: ValueRange], keptFloat: Set<String>) {
+    self.graph = graph
+    floatReasons = graph.nodes.map { node in
+      keptFloat.contains(node.name)
+        ? "kept in float on request" : FormPlan.reason(node, graph, ranges)
+    }
+    var changed = true
+    while changed {
+      changed = false
+      for index in graph.nodes.indices where isInteger(index) {
+        if let reason = isolation(index) {
+          floatReasons[index] = reason
+          changed = true
+        }
+      }
+    }
+  }
+
+  /// Why a node cannot run on integers, looking at the node alone.
+  private static func reason(
+    _ node: Node, _ graph: Graph, _ ranges: [ValueID: ValueRange]
+  ) -> String? {
+    let name = type(of: node.op).name
+    guard let output = node.outputs.first, graph.type(output).element == .float32 else {
+      return "\(name) does not make real numbers"
+    }
+    for operand in FormPlan.dataOperands(node, graph) where ranges[operand] == nil {
+      if graph.constant(operand) == nil {
+        return "the range of '\(graph[operand].name)' is not known"
+      }
+    }
+    if ranges[output] == nil { return "the range of '\(graph[output].name)' is not known" }
+    if let weighted = node.op as? any WeightedOperator {
+      return weightedReason(node, weighted, graph)
+    }
+    if node.op is any UnaryOperator || node.op is any IntegerOperator {
+      return node.outputs.count == 1 ? nil : "\(name) has more than one output"
+    }
+    return "\(name) has no integer form; it runs in float32 with a fixed order of operations"
+  }
+
+  private static func weightedReason(
+    _ node: Node, _ op: any WeightedOperator, _ graph: Graph
+  ) -> String? {
+    guard let weight = node.inputs[1], let tensor = graph.constant(weight),
+      tensor.element == .float32
+    else { return "its weights are not constant" }
+    if node.inputs.count > 2, let bias = node.inputs[2], graph.constant(bias) == nil {
+      return "its bias is not constant"
+    }
+    switch op.epilogue.activation {
+    case .none, .relu, .leakyRelu, .prelu, .clip: break
+    default: return "its fused \(op.epilogue.activation.rawValue) is not an integer epilogue"
+    }
+    if let input = node.inputs[0], let producer = graph.producer(of: input), producer.op is Softmax
+    {
+      return "it reads by softmax weights, most of which are smaller than one int8 step"
+    }
+    return nil
+  }
+
+  /// Real-valued operands that a node would take as int8.
+  static func dataOperands(_ node: Node, _ graph: Graph) -> [ValueID] {
+    var result: [ValueID] = []
+    for (index, input) in node.inputs.enumerated() {
+      guard let input, graph.type(input).element == .float32 else { continue }
+      if node.op is any WeightedOperator, index != 0, index != 3 { continue }
+      result.append(input)
+    }
+    return result
+  }
+
+  private func producedAsInteger(_ id: ValueID) -> Bool {
+    graph[id].producer.map { isInteger($0) } ?? false
+  }
+
+  func readers(of id: ValueID) -> [Int] {
+    graph.nodes.indices.filter { graph.nodes[$0].inputs.contains(id) }
+  }
+
+  /// Some reader takes the value as int8.
+  func isWantedAsInteger(_ id: ValueID) -> Bool {
+    readers(of: id).contains { reader in
+      isInteger(reader) && FormPlan.dataOperands(graph.nodes[reader], graph).contains(id)
+    }
+  }
+
+  /// Why a node that could run on integers would gain nothing: its neighbours are float.
+  private func isolation(_ index: Int) -> String? {
+    let node = graph.nodes[index]
+    let operands = FormPlan.dataOperands(node, graph)
+    let hasIntegerOperand = operands.contains { producedAsInteger($0) }
+    let isWanted = node.outputs.contains { isWantedAsInteger($0) }
+    if node.op is any WeightedOperator {
+      guard !hasIntegerOperand, !isWanted, let source = operands.first,
+        let producer = graph.producer(of: source)
+      else { return nil }
+      return "what it reads ('\(producer.name)') and what reads it are float, so that converting "
+        + "would cost accuracy and gain no time"
+    }
+    if !isWanted { return "nothing reads it as integers" }
+    if !hasIntegerOperand { return "none of its operands is made of integers" }
+    return nil
+  }
+}

@@ -1,0 +1,208 @@
+import ModelIR
+import ModelOperators
+import TensorCore
+
+/// Builds the integer form of a float graph: int8 activations and weights where ``FormPlan`` says so,
+/// with conversions wherever integers and floats meet, each made once.
+struct Lowering {
+  private let source: Graph
+  private let forms: FormPlan
+  private let ranges: [ValueID: ValueRange]
+  private var target = Graph()
+  /// The float32 and the int8 form of each value of the source, as far as they exist.
+  private var floats: [ValueID?]
+  private var integers: [ValueID?]
+  private(set) var layers: [QuantizationRecord.Layer] = []
+  private(set) var activations: [QuantizationRecord.Activation] = []
+
+  init(_ source: Graph, forms: FormPlan, ranges: [ValueID: ValueRange]) {
+    self.source = source
+    self.forms = forms
+    self.ranges = ranges
+    floats = [ValueID?](repeating: nil, count: source.values.count)
+    integers = floats
+    target.metadata = source.metadata
+  }
+
+  /// The integer graph, with the same inputs and outputs.
+  mutating func lower() throws(ModelError) -> Graph {
+    for port in source.inputs {
+      floats[port.value.index] = try target.addInput(port.name, source.type(port.value))
+    }
+    for (index, node) in source.nodes.enumerated() {
+      var reason = forms.isInteger(index) ? nil : forms.floatReasons[index]
+      if reason == nil {
+        do { try appendInteger(node) } catch  where error.code == .notQuantizable {
+          reason = error.message
+        }
+      }
+      if reason != nil { try appendFloat(node) }
+      layers.append(
+        QuantizationRecord.Layer(
+          name: node.name, operatorName: type(of: node.op).name, floatReason: reason))
+    }
+    for port in source.outputs { try target.addOutput(port.name, asFloat(port.value)) }
+    return try target.withoutDeadCode()
+  }
+
+  // MARK: Forms of a value
+
+  private mutating func asFloat(_ id: ValueID) throws(ModelError) -> ValueID {
+    if let existing = floats[id.index] { return existing }
+    let name = source[id].name
+    let made: ValueID
+    if let constant = source.constant(id) {
+      made = target.addConstant(constant, named: name)
+    } else if let integer = integers[id.index] {
+      made = try target.appendOne(Dequantize(), named: "\(name).float", to: [integer])
+    } else {
+      throw ModelError(.invalidGraph, "'\(name)' is read before it is made")
+    }
+    floats[id.index] = made
+    return made
+  }
+
+  private mutating func asInteger(_ id: ValueID) throws(ModelError) -> ValueID {
+    if let existing = integers[id.index] { return existing }
+    let name = source[id].name
+    let made: ValueID
+    if let constant = source.constant(id) {
+      let parameters = ValueRange(
+        lower: constant.floats().min() ?? 0, upper: constant.floats().max() ?? 0
+      ).parameters
+      let stored = Tensor(
+        constant.shape, constant.floats().map { IntegerArithmetic.quantize($0, parameters) },
+        quantization: parameters)
+      made = target.addConstant(stored, named: "\(name).int8")
+    } else {
+      let operand = try asFloat(id)
+      made = try target.appendOne(
+        Quantize(), named: "\(name).int8", to: [operand], quantizedAs: try parameters(of: id))
+    }
+    integers[id.index] = made
+    return made
+  }
+
+  private mutating func parameters(of id: ValueID) throws(ModelError) -> QuantizationParameters {
+    guard let range = ranges[id] else {
+      throw ModelError(.notQuantizable, "the range of '\(source[id].name)' is not known")
+    }
+    let parameters = range.parameters
+    activations.append(
+      QuantizationRecord.Activation(
+        name: source[id].name, lower: range.lower, upper: range.upper, scale: parameters.scale,
+        zeroPoint: parameters.zeroPoint))
+    return parameters
+  }
+
+  // MARK: Nodes
+
+  private mutating func appendFloat(_ node: Node) throws(ModelError) {
+    var operands: [ValueID?] = []
+    for input in node.inputs {
+      if let input { operands.append(try asFloat(input)) } else { operands.append(nil) }
+    }
+    let made = try target.append(
+      node.op, named: node.name, to: operands, origin: node.origin,
+      outputNames: node.outputs.map { source[$0].name })
+    for (old, id) in zip(node.outputs, made) { floats[old.index] = id }
+  }
+
+  private mutating func appendInteger(_ node: Node) throws(ModelError) {
+    if let weighted = node.op as? any WeightedOperator {
+      try appendWeighted(node, weighted)
+    } else if let unary = node.op as? any UnaryOperator, !(node.op is any IntegerOperator) {
+      try appendTable(node, unary)
+    } else {
+      try appendTransparent(node)
+    }
+  }
+
+  /// A layer with weights: int8 or float32 out, whichever its readers take.
+  private mutating func appendWeighted(
+    _ node: Node, _ op: any WeightedOperator
+  ) throws(ModelError) {
+    let output = node.outputs[0]
+    guard let first = node.inputs[0], let weightID = node.inputs[1],
+      let weight = source.constant(weightID)
+    else { throw ModelError(.notQuantizable, "its weights are not constant") }
+    let isInteger = forms.isWantedAsInteger(output) || op.epilogue.activation == .clip
+    let x = try asInteger(first)
+    guard let input = target.type(x).quantization else {
+      throw ModelError(.invalidGraph, "'\(source[first].name)' lost its parameters")
+    }
+    let bias = node.inputs.count > 2 ? node.inputs[2].flatMap { source.constant($0) } : nil
+    let stored = WeightQuantization.weights(
+      weight, axis: op.weightChannelAxis, bias: bias, input: input)
+    var operands: [ValueID?] = [
+      x, target.addConstant(stored, named: source[weightID].name),
+    ]
+    if let bias, let scales = stored.quantization?.scales {
+      let integers = try WeightQuantization.bias(bias, weightScales: scales, input: input)
+      operands.append(
+        target.addConstant(integers, named: node.inputs[2].map { source[$0].name } ?? ""))
+    } else if node.inputs.count > 2 {
+      operands.append(nil)
+    }
+    if node.inputs.count > 3 {
+      if let residual = node.inputs[3] {
+        let floatAlready = integers[residual.index] == nil && floats[residual.index] != nil
+        operands.append(
+          !isInteger && floatAlready ? try asFloat(residual) : try asInteger(residual))
+      } else {
+        operands.append(nil)
+      }
+    }
+    if node.inputs.count > 4 {
+      if let slope = node.inputs[4] {
+        operands.append(try asFloat(slope))
+      } else {
+        operands.append(nil)
+      }
+    }
+    let made = try target.append(
+      op, named: node.name, to: operands, origin: node.origin,
+      outputNames: [source[output].name],
+      quantizedAs: isInteger ? [try parameters(of: output)] : [])
+    if isInteger { integers[output.index] = made[0] } else { floats[output.index] = made[0] }
+  }
+
+  /// A function of one number as a table.
+  private mutating func appendTable(_ node: Node, _ op: any UnaryOperator) throws(ModelError) {
+    guard let first = node.inputs[0] else { throw ModelError(.invalidGraph, "no operand") }
+    let output = node.outputs[0]
+    let x = try asInteger(first)
+    guard let from = target.type(x).quantization else {
+      throw ModelError(.invalidGraph, "'\(source[first].name)' lost its parameters")
+    }
+    let to = try parameters(of: output)
+    let table = LookupTable.table(from: from, to: to) { op.apply($0) }
+    let id = target.addConstant(table, named: "\(node.name).table")
+    integers[output.index] = try target.append(
+      LookupTable(function: type(of: node.op).name), named: node.name, to: [x, id],
+      origin: node.origin, outputNames: [source[output].name], quantizedAs: [to])[0]
+  }
+
+  /// An operator without weights that has an integer form of its own.
+  private mutating func appendTransparent(_ node: Node) throws(ModelError) {
+    let output = node.outputs[0]
+    let data = Set(FormPlan.dataOperands(node, source))
+    var operands: [ValueID?] = []
+    for input in node.inputs {
+      guard let input else {
+        operands.append(nil)
+        continue
+      }
+      operands.append(data.contains(input) ? try asInteger(input) : try asFloat(input))
+    }
+    // What only moves elements keeps their parameters.
+    let moves = node.op is any MovingOperator && data.count == 1
+    let inherited =
+      moves ? operands.first.flatMap { $0 }.flatMap { target.type($0).quantization } : nil
+    let quantization: QuantizationParameters
+    if let inherited { quantization = inherited } else { quantization = try parameters(of: output) }
+    integers[output.index] = try target.append(
+      node.op, named: node.name, to: operands, origin: node.origin,
+      outputNames: [source[output].name], quantizedAs: [quantization])[0]
+  }
+}

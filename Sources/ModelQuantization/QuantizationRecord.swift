@@ -1,0 +1,25 @@
+/// What was decided when a graph was quantized, and on what ground: kept in the bundle, shown by
+/// `inspect`.
+package struct QuantizationRecord: Sendable, Codable, Hashable {
+  /// One activation tensor.
+  package struct Activation: Sendable, Codable, Hashable {
+    package let name: String
+    package let lower: Float
+    package let upper: Float
+    package let scale: Float
+    package let zeroPoint: Int32
+  }
+
+  /// One node of the float graph.
+  package struct Layer: Sendable, Codable, Hashable {
+    package let name: String
+    package let operatorName: String
+    /// Why it stays float; nil where it runs on integers.
+    package let floatReason: String?
+  }
+
+  package let method: CalibrationMethod
+  package let samples: Int
+  package let activations: [Activation]
+  package let layers: [Layer]
+}

@@ -1,0 +1,172 @@
+import Foundation
+import TensorCore
+
+/// A range of real numbers that contains 0.
+package struct ValueRange: Sendable, Hashable, Codable {
+  package let lower: Float
+  package let upper: Float
+
+  package init(lower: Float, upper: Float) {
+    self.lower = min(lower, 0)
+    self.upper = max(upper, 0)
+  }
+
+  /// Int8 parameters that cover the range (`Q4`): 255 steps, 0 exact.
+  package var parameters: QuantizationParameters {
+    let width = Double(upper) - Double(lower)
+    let scale = Float(max(width / 255, 0x1p-100))
+    guard width > 0 else { return QuantizationParameters(scale: 1, zeroPoint: 0) }
+    let zero = (-128 - Double(lower) / Double(scale)).rounded(.toNearestOrEven)
+    return QuantizationParameters(scale: scale, zeroPoint: Int32(min(max(zero, -128), 127)))
+  }
+}
+
+/// What is remembered of one activation: extremes, moving averages, and a histogram of 4,096 bins whose
+/// width is a power of two and doubles when a value falls outside. Memory does not grow with the number
+/// of samples, and all but the moving average do not depend on their order.
+package struct RangeObserver: Sendable {
+  package private(set) var samples = 0
+  package private(set) var count = 0
+  /// Values that are NaN or infinite; they take part in nothing else.
+  package private(set) var notFinite = 0
+  package private(set) var least = Float.infinity
+  package private(set) var greatest = -Float.infinity
+  private var averages: (lower: Float, upper: Float)?
+  private var bins = [Int](repeating: 0, count: 2 * RangeObserver.half)
+  /// Bins below and above zero.
+  private static let half = 2048
+  /// log₂ of the width of a bin.
+  private var exponent = -40
+
+  package init() {}
+
+  /// Takes in one sample's values.
+  package mutating func observe(_ tensor: Tensor) {
+    if tensor.element == .float32 {
+      tensor.withElements(of: Float.self) { observe($0) }
+    } else {
+      tensor.floats().withUnsafeBufferPointer { observe($0) }
+    }
+  }
+
+  private mutating func observe(_ values: UnsafeBufferPointer<Float>) {
+    var low = Float.infinity
+    var high = -Float.infinity
+    var bad = 0
+    for value in values {
+      if value.isFinite {
+        low = min(low, value)
+        high = max(high, value)
+      } else {
+        bad += 1
+      }
+    }
+    samples += 1
+    notFinite += bad
+    guard low <= high else { return }
+    count += values.count - bad
+    least = min(least, low)
+    greatest = max(greatest, high)
+    if let old = averages {
+      averages = (old.lower * 0.9 + low * 0.1, old.upper * 0.9 + high * 0.1)
+    } else {
+      averages = (low, high)
+    }
+    widen(to: max(abs(low), abs(high)))
+    let half = RangeObserver.half
+    let inverse = Float(sign: .plus, exponent: -exponent, significand: 1)
+    bins.withUnsafeMutableBufferPointer { bins in
+      for value in values where value.isFinite {
+        let index = Int((value * inverse).rounded(.down)) + half
+        bins[min(max(index, 0), 2 * half - 1)] += 1
+      }
+    }
+  }
+
+  /// Doubles the bins' width until `magnitude` fits.
+  private mutating func widen(to magnitude: Float) {
+    let half = RangeObserver.half
+    while exponent < 100,
+      magnitude >= Float(sign: .plus, exponent: exponent, significand: 1) * Float(half)
+    {
+      var merged = [Int](repeating: 0, count: 2 * half)
+      for index in bins.indices where bins[index] > 0 {
+        merged[((index - half) >> 1) + half] += bins[index]
+      }
+      bins = merged
+      exponent += 1
+    }
+  }
+
+  private var binWidth: Double { Double(sign: .plus, exponent: exponent, significand: 1) }
+
+  /// The range by `method`.
+  ///
+  /// - Throws: `not-quantizable` where nothing finite was observed.
+  package func range(_ method: CalibrationMethod) throws(ModelError) -> ValueRange {
+    guard count > 0, let averages else {
+      throw ModelError(.notQuantizable, "no finite value was observed")
+    }
+    let whole = ValueRange(lower: least, upper: greatest)
+    switch method {
+    case .minMax: return whole
+    case .movingAverage: return ValueRange(lower: averages.lower, upper: averages.upper)
+    case .percentile: return percentile(0.00005, within: whole)
+    case .mse: return leastError(within: whole)
+    }
+  }
+
+  private func percentile(_ share: Double, within whole: ValueRange) -> ValueRange {
+    let cut = Int(Double(count) * share)
+    let half = RangeObserver.half
+    var (lower, upper) = (whole.lower, whole.upper)
+    var seen = 0
+    for index in bins.indices {
+      seen += bins[index]
+      if seen > cut {
+        lower = max(whole.lower, Float(Double(index - half) * binWidth))
+        break
+      }
+    }
+    seen = 0
+    for index in bins.indices.reversed() {
+      seen += bins[index]
+      if seen > cut {
+        upper = min(whole.upper, Float(Double(index - half + 1) * binWidth))
+        break
+      }
+    }
+    return ValueRange(lower: lower, upper: upper)
+  }
+
+  /// Tries ranges that keep 30 % to 100 % of each side.
+  private func leastError(within whole: ValueRange) -> ValueRange {
+    var best = (error: Double.infinity, range: whole)
+    let steps = (0...35).map { 1 - Double($0) * 0.02 }
+    let sides = whole.lower == 0 || whole.upper == 0
+    for upperShare in steps {
+      for lowerShare in sides ? [upperShare] : [upperShare, min(1, upperShare + 0.1), 1] {
+        let range = ValueRange(
+          lower: Float(Double(whole.lower) * lowerShare),
+          upper: Float(Double(whole.upper) * upperShare))
+        let error = expectedError(range)
+        if error < best.error { best = (error, range) }
+      }
+    }
+    return best.range
+  }
+
+  /// Sum of squared errors: a twelfth of the squared step inside, the squared distance outside.
+  private func expectedError(_ range: ValueRange) -> Double {
+    let step = Double(range.parameters.scale)
+    let (lower, upper) = (Double(range.lower), Double(range.upper))
+    var sum = 0.0
+    for index in bins.indices where bins[index] > 0 {
+      let centre = (Double(index - RangeObserver.half) + 0.5) * binWidth
+      let outside = max(lower - centre, centre - upper, 0)
+      let rounding = centre == 0 ? 0 : step * step / 12
+      sum += Double(bins[index]) * (outside * outside + rounding)
+    }
+    return sum
+  }
+}

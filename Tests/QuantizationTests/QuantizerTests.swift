@@ -1,0 +1,97 @@
+import ModelIR
+import ModelOperators
+import ModelQuantization
+import ModelRuntime
+import TensorCore
+import Testing
+
+/// Numbers in −1…1 that a seed decides.
+private func noise(_ shape: Shape, seed: UInt64) -> Tensor {
+  var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+  return Tensor(
+    shape,
+    (0..<shape.count).map { _ in
+      state ^= state << 13
+      state ^= state >> 7
+      state ^= state << 17
+      return Float(Int64(bitPattern: state) >> 40) / Float(1 << 23)
+    })
+}
+
+/// x → conv+relu → conv + x (residual) → concat with x → transposed conv → tanh.
+private func sample() throws -> Graph {
+  var graph = Graph()
+  let x = try graph.addInput("x", TensorType(.float32, [.symbol("N"), 4, 6, 6]))
+  func constant(_ dimensions: [Int], _ seed: UInt64) throws -> ValueID {
+    graph.addConstant(noise(try Shape(dimensions), seed: seed), named: "c\(seed)")
+  }
+  let same = Window(pads: [1, 1, 1, 1])
+  let a = try graph.appendOne(
+    Convolution(window: same, epilogue: Epilogue(.relu)), named: "a",
+    to: [x, constant([4, 4, 3, 3], 1), constant([4], 2)])
+  let b = try graph.appendOne(
+    Convolution(window: same, epilogue: Epilogue(.relu)), named: "b",
+    to: [a, constant([4, 4, 3, 3], 3), constant([4], 4), x])
+  let both = try graph.appendOne(Concat(axis: 1), named: "both", to: [b, a])
+  let up = try graph.appendOne(
+    TransposedConvolution(
+      window: Window(strides: [2, 2], pads: [1, 1, 1, 1]), outputPadding: [1, 1],
+      epilogue: Epilogue(.tanh)),
+    named: "up", to: [both, constant([8, 3, 3, 3], 5), constant([3], 6)])
+  try graph.addOutput("up", up)
+  try graph.verify()
+  return graph
+}
+
+private func quantized(
+  _ graph: Graph, _ method: CalibrationMethod = .minMax
+) throws -> (graph: Graph, record: QuantizationRecord) {
+  var calibration = Calibration(try Quantizer.prepared(graph))
+  for seed in 10..<14 {
+    try calibration.observe([noise(try Shape([2, 4, 6, 6]), seed: UInt64(seed))])
+  }
+  return try Quantizer(method: method).quantize(calibration)
+}
+
+@Test func integerGraphStaysCloseToTheFloatOne() throws {
+  let graph = try sample()
+  let (integer, record) = try quantized(graph)
+  let x = noise(try Shape([1, 4, 6, 6]), seed: 99)
+  let expected = try ReferenceExecutor(graph).run([x])[0].doubles()
+  let found = try ReferenceExecutor(integer).run([x])[0].doubles()
+  var (signal, error) = (0.0, 0.0)
+  for (p, q) in zip(expected, found) {
+    signal += p * p
+    error += (p - q) * (p - q)
+  }
+  #expect(signal / error > 1000, "SQNR is above 30 dB")
+  #expect(
+    record.layers.filter { $0.floatReason == nil }.map(\.name) == ["a", "b", "both", "up.sums"])
+}
+
+@Test func everyFloatNodeHasAReason() throws {
+  let (_, record) = try quantized(try sample())
+  let tanh = record.layers.first { $0.operatorName == "Tanh" }
+  #expect(tanh?.floatReason == "nothing reads it as integers")
+}
+
+@Test func plannedIntegersEqualTheReference() throws {
+  let (integer, _) = try quantized(try sample())
+  var runner = ModelRunner(integer)
+  var observed: [ValueID: Tensor] = [:]
+  let x = noise(try Shape([2, 4, 6, 6]), seed: 7)
+  _ = try ReferenceExecutor(integer).run([x]) { (id, tensor) throws(ModelError) in
+    observed[id] = tensor
+  }
+  _ = try runner.run([x]) { (id, tensor) throws(ModelError) in
+    if tensor.quantization != nil { #expect(observed[id] == tensor) }
+  }
+}
+
+@Test func keptNodesStayFloat() throws {
+  var calibration = Calibration(try Quantizer.prepared(try sample()))
+  try calibration.observe([noise(try Shape([1, 4, 6, 6]), seed: 1)])
+  let (graph, record) = try Quantizer(method: .minMax, keptFloat: ["b"]).quantize(calibration)
+  #expect(record.layers.first { $0.name == "b" }?.floatReason == "kept in float on request")
+  #expect(graph.nodes.contains { $0.name == "b" && graph.type($0.outputs[0]).quantization == nil })
+}
