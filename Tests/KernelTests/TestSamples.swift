@@ -18,6 +18,7 @@ struct Samples: RandomNumberGenerator {
   mutating func float(_ range: ClosedRange<Float>) -> Float {
     Float.random(in: range, using: &self)
   }
+  mutating func pick<Element>(_ list: [Element]) -> Element { list[integer(0...list.count - 1)] }
   mutating func flag() -> Bool { next() & 1 == 1 }
 
   mutating func bytes(_ count: Int, _ pattern: BytePattern = .random) -> [Int8] {

@@ -1,0 +1,97 @@
+import CKernels
+
+/// Three numbers, one for each spatial axis (depth, height, width). Images with fewer axes use 1 for the
+/// extents of the first ones.
+package struct Triple: Sendable, Hashable {
+  package var d: Int
+  package var h: Int
+  package var w: Int
+
+  package init(_ d: Int, _ h: Int, _ w: Int) {
+    self.d = d
+    self.h = h
+    self.w = w
+  }
+
+  /// The last three of `leading` ones followed by `values`.
+  package init(_ values: [Int], filling: Int = 1) {
+    precondition(values.count <= 3, "\(values.count) spatial axes")
+    let all = [Int](repeating: filling, count: 3 - values.count) + values
+    self.init(all[0], all[1], all[2])
+  }
+
+  package var product: Int { d * h * w }
+
+  var extents: (Int32, Int32, Int32) { (Int32(d), Int32(h), Int32(w)) }
+  var strides: (Int, Int, Int) { (d, h, w) }
+}
+
+/// How the positions of an output image read an input image, channels-last: output position o reads the
+/// input at `o · step + tap` for every tap; positions outside the image read the pad value.
+package struct KernelWindow: Sendable, Hashable {
+  package var inputSize: Triple
+  package var outputSize: Triple
+  package var step: Triple
+  package var taps: [Triple]
+  /// Elements between neighbours along each axis.
+  package var inputStride: Triple
+  package var outputStride: Triple
+
+  package init(
+    inputSize: Triple, outputSize: Triple, step: Triple, taps: [Triple], inputStride: Triple,
+    outputStride: Triple
+  ) {
+    self.inputSize = inputSize
+    self.outputSize = outputSize
+    self.step = step
+    self.taps = taps
+    self.inputStride = inputStride
+    self.outputStride = outputStride
+  }
+
+  /// Strides of a dense image of `size` whose positions have `pitch` elements.
+  package static func denseStride(_ size: Triple, pitch: Int) -> Triple {
+    Triple(size.h * size.w * pitch, size.w * pitch, pitch)
+  }
+
+  /// The taps as kernels want them; `window` then points into it.
+  var tapMemory: KernelMemory {
+    KernelMemory(taps.map { ck_tap(d: Int32($0.d), h: Int32($0.h), w: Int32($0.w)) })
+  }
+
+  func window(taps memory: KernelMemory) -> ck_window {
+    ck_window(
+      in_size: inputSize.extents, out_size: outputSize.extents, step: step.extents,
+      tap_count: Int32(taps.count), taps: memory.elements(of: ck_tap.self),
+      in_stride: inputStride.strides, out_stride: outputStride.strides)
+  }
+}
+
+/// A part of a kernel's output that one thread computes.
+struct RowTask: Sendable {
+  let job: Int
+  let rows: Range<Int>
+  let channels: Range<Int>
+
+  /// Splits the outputs of one job so that about `pieces` tasks result, each of at least `least` rows
+  /// where there are enough, and of whole channel blocks.
+  static func split(
+    job: Int, rows: Int, channels: Int, pieces: Int, least: Int
+  ) -> [RowTask] {
+    guard rows > 0, channels > 0 else { return [] }
+    let rowPieces = max(1, min(pieces, rows / least))
+    let block = Int(CK_CHANNEL_BLOCK)
+    let blocks = (channels + block - 1) / block
+    let channelPieces = max(1, min(blocks, pieces / rowPieces))
+    var tasks: [RowTask] = []
+    for i in 0..<rowPieces {
+      let part = rows * i / rowPieces..<rows * (i + 1) / rowPieces
+      for j in 0..<channelPieces {
+        let first = blocks * j / channelPieces * block
+        let last = min(blocks * (j + 1) / channelPieces * block, channels)
+        tasks.append(RowTask(job: job, rows: part, channels: first..<last))
+      }
+    }
+    return tasks
+  }
+}

@@ -1,0 +1,245 @@
+import ModelKernels
+import Testing
+
+/// One convolution problem with everything that the kernels can do, drawn from a seed.
+private struct Problem {
+  var window: KernelWindow
+  var pixels: Int
+  var channels: Int
+  var filters: Int
+  var input: [Int8]
+  var weights: [Int8]
+  var folded: [Int32]
+  var rowBias: [Int32]?
+  var residual: [Int8]?
+  var residualFloats: [Float]?
+  var residualStride: Triple
+  var epilogue: KernelEpilogue
+  var pad: Int8
+
+  var k: Int { window.taps.count * pixels * channels }
+  var outputCount: Int {
+    let (size, stride) = (window.outputSize, window.outputStride)
+    return (size.d - 1) * stride.d + (size.h - 1) * stride.h + (size.w - 1) * stride.w + filters
+  }
+
+  init(seed: Int, pattern: BytePattern) {
+    var samples = Samples(seed)
+    let isProduct = seed % 3 == 0
+    channels = samples.integer(1...(isProduct ? 300 : 40))
+    filters = samples.pick([1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 80])
+    let extra = samples.integer(0...2)
+    let size =
+      isProduct
+      ? Triple(1, 1, samples.integer(1...30))
+      : Triple(samples.integer(1...3), samples.integer(1...6), samples.integer(1...7))
+    let kernel =
+      isProduct
+      ? Triple(1, 1, 1)
+      : Triple(samples.integer(1...2), samples.integer(1...3), samples.integer(1...3))
+    let step = Triple(samples.integer(1...2), samples.integer(1...2), samples.integer(1...2))
+    let dilation = samples.integer(1...2)
+    let before = isProduct ? 0 : samples.integer(0...2)
+    let isDense = dilation == 1 && extra == 0
+    pixels = isDense ? kernel.w : 1
+    var taps: [Triple] = []
+    for d in 0..<kernel.d {
+      for h in 0..<kernel.h {
+        for w in 0..<(isDense ? 1 : kernel.w) {
+          taps.append(
+            Triple(d * dilation - before, h * dilation - before, w * dilation - before))
+        }
+      }
+    }
+    let output = Triple(
+      (size.d + before) / step.d + 1, (size.h + before) / step.h + 1,
+      isProduct ? size.w : (size.w + before) / step.w + 1)
+    window = KernelWindow(
+      inputSize: size, outputSize: isProduct ? size : output,
+      step: isProduct ? Triple(1, 1, 1) : step, taps: taps,
+      inputStride: KernelWindow.denseStride(size, pitch: channels + extra),
+      outputStride: KernelWindow.denseStride(
+        isProduct ? size : output, pitch: filters + samples.integer(0...3)))
+    residualStride = KernelWindow.denseStride(window.outputSize, pitch: filters)
+    input = samples.bytes(size.product * (channels + extra), pattern)
+    let depth = taps.count * pixels * channels
+    weights = samples.bytes(filters * depth, pattern)
+    folded = (0..<filters).map { _ in Int32(samples.integer(-50_000...50_000)) }
+    let positions = window.outputSize.product
+    if samples.flag() {
+      rowBias = (0..<positions).map { _ in Int32(samples.integer(-9_000...9_000)) }
+    }
+    pad = Int8(samples.integer(-128...127))
+    let spread = 90 / (Float(depth).squareRoot() * (pattern == .random ? 5000 : 16000) + 1)
+    epilogue = KernelEpilogue(
+      multipliers: samples.floats(filters, spread...2 * spread), output: .float32)
+    switch samples.integer(0...4) {
+    case 0: epilogue.activation = .relu
+    case 1: epilogue.activation = .leaky(samples.floats(filters, -1...1))
+    case 2: epilogue.activation = .function(.sigmoid)
+    case 3: epilogue.activation = .function(.clip, -20, 30)
+    default: break
+    }
+    if samples.flag() {
+      var clamp = IntegerClamp(zeroPoint: Int32(samples.integer(-128...127)))
+      if samples.flag() {
+        clamp.low = Int32(samples.integer(-128...0))
+        clamp.high = Int32(samples.integer(1...127))
+      }
+      if samples.flag() { clamp.table = samples.bytes(256) }
+      epilogue.output = .int8(clamp, scale: samples.float(0.25...2))
+    }
+    switch samples.integer(0...2) {
+    case 0:
+      residual = samples.bytes(positions * filters, pattern)
+      epilogue.residual = .int8(
+        zeroPoint: Int32(samples.integer(-128...127)), multiplier: samples.float(0...1))
+    case 1:
+      residualFloats = samples.floats(positions * filters, -40...40)
+      epilogue.residual = .float32
+    default: break
+    }
+  }
+
+  /// The formula, written from the clauses.
+  func expected() -> (bytes: [Int8], floats: [Float]) {
+    var bytes = [Int8](repeating: 85, count: outputCount)
+    var floats = [Float](repeating: 85, count: outputCount)
+    let (inSize, outSize) = (window.inputSize, window.outputSize)
+    var row = 0
+    for d in 0..<outSize.d {
+      for h in 0..<outSize.h {
+        for w in 0..<outSize.w {
+          var values: [Int] = []
+          for tap in window.taps {
+            for pixel in 0..<pixels {
+              let (y, x, z) = (
+                h * window.step.h + tap.h, w * window.step.w + tap.w + pixel,
+                d * window.step.d + tap.d
+              )
+              let inside =
+                z >= 0 && z < inSize.d && y >= 0 && y < inSize.h && x >= 0 && x < inSize.w
+              let stride = window.inputStride
+              for c in 0..<channels {
+                values.append(
+                  inside
+                    ? Int(input[z * stride.d + y * stride.h + x * stride.w + c]) : Int(pad))
+              }
+            }
+          }
+          for c in 0..<filters {
+            var sum = Int(folded[c]) + Int(rowBias?[row] ?? 0)
+            for (i, value) in values.enumerated() { sum += value * Int(weights[c * k + i]) }
+            let at = d * residualStride.d + h * residualStride.h + w * residualStride.w + c
+            let t = finish(Int32(sum), channel: c, residualAt: at)
+            let stride = window.outputStride
+            let place = d * stride.d + h * stride.h + w * stride.w + c
+            switch epilogue.output {
+            case .float32: floats[place] = t
+            case .int8(let clamp, _): bytes[place] = clamp(t)
+            }
+          }
+          row += 1
+        }
+      }
+    }
+    return (bytes, floats)
+  }
+
+  private func finish(_ sum: Int32, channel: Int, residualAt at: Int) -> Float {
+    var t = Float(sum) * epilogue.multipliers[channel]
+    switch epilogue.residual {
+    case .int8(let zeroPoint, let multiplier):
+      t += Float(Int32(residual?[at] ?? 0) - zeroPoint) * multiplier
+    case .float32: t += residualFloats?[at] ?? 0
+    case nil: break
+    }
+    switch epilogue.activation {
+    case .none: return t
+    case .relu: return t < 0 ? 0 : t
+    case .leaky(let slopes): return t < 0 ? t * slopes[channel] : t
+    case .function(let function, let p0, let p1):
+      var result: Float = 0
+      KernelTier.available.last?.apply(function, count: 1, [t], to: &result, p0: p0, p1: p1)
+      if case .int8(_, let scale) = epilogue.output { result *= 1 / scale }
+      return result
+    }
+  }
+
+  /// What a tier computes with some threads.
+  func computed(_ tier: KernelTier, threads: Int) -> (bytes: [Int8], floats: [Float]) {
+    let part = IntegerConvolution.Part(
+      window: window, residualStride: residualStride, tapPixels: pixels, tapChannels: channels)
+    let convolution = IntegerConvolution(
+      tier: tier, threads: threads, parts: [part],
+      weights: [(KernelWeights(weights, channels: filters, k: k), folded)], pad: pad,
+      epilogue: epilogue)
+    let scratch = KernelMemory(byteCount: convolution.scratchByteCount) { _ in }
+    var bytes = [Int8](repeating: 85, count: outputCount)
+    var floats = [Float](repeating: 85, count: outputCount)
+    let pool = ThreadPool(threads: threads)
+    var isInteger = false
+    if case .int8 = epilogue.output { isInteger = true }
+    let residual = residual.map { KernelMemory($0) } ?? residualFloats.map { KernelMemory($0) }
+    let bias = rowBias.map { KernelMemory($0) }
+    bytes.withUnsafeMutableBytes { bytes in
+      floats.withUnsafeMutableBytes { floats in
+        guard let output = isInteger ? bytes.baseAddress : floats.baseAddress else { return }
+        convolution.run(
+          input: input, output: output, residual: residual.map { UnsafeRawPointer($0.address) },
+          rowBias: bias?.elements(of: Int32.self),
+          scratch: scratch.address, pool: pool)
+      }
+    }
+    withExtendedLifetime((residual, bias)) {}
+    return (bytes, floats)
+  }
+}
+
+@Suite struct IntegerConvolutionTests {
+  @Test(arguments: BytePattern.allCases) func everyTierAndThreadCountIsExact(pattern: BytePattern) {
+    for seed in 0..<30 {
+      let problem = Problem(seed: seed, pattern: pattern)
+      let expected = problem.expected()
+      for tier in KernelTier.available {
+        for threads in [1, 3] {
+          let computed = problem.computed(tier, threads: threads)
+          let isExact = computed == expected
+          #expect(isExact, "\(tier), seed \(seed), \(threads) threads")
+        }
+      }
+    }
+  }
+
+  /// Weights may come in any order: here as K×N, the layout of a matrix product's right side.
+  @Test(arguments: KernelTier.available) func stridedWeights(tier: KernelTier) {
+    var samples = Samples(7)
+    let (m, n, k) = (5, 37, 19)
+    let (a, b) = (samples.bytes(m * k), samples.bytes(k * n))
+    let size = Triple(1, 1, m)
+    let window = KernelWindow(
+      inputSize: size, outputSize: size, step: Triple(1, 1, 1), taps: [Triple(0, 0, 0)],
+      inputStride: KernelWindow.denseStride(size, pitch: k),
+      outputStride: KernelWindow.denseStride(size, pitch: n))
+    let product = IntegerConvolution(
+      tier: tier, threads: 1, parts: [.init(window: window, tapChannels: k)],
+      weights: [
+        (
+          KernelWeights(b, channels: n, k: k, channelStride: 1, kStride: n),
+          [Int32](repeating: 0, count: n)
+        )
+      ], pad: 0,
+      epilogue: KernelEpilogue(
+        multipliers: [Float](repeating: 1, count: n), output: .float32))
+    let scratch = KernelMemory(byteCount: product.scratchByteCount) { _ in }
+    var c = [Float](repeating: 0, count: m * n)
+    product.run(
+      input: a, output: &c, residual: nil, scratch: scratch.address, pool: ThreadPool(threads: 1))
+    for i in 0..<m {
+      for j in 0..<n {
+        let sum = (0..<k).reduce(0) { $0 + Int(a[i * k + $1]) * Int(b[$1 * n + j]) }
+        #expect(c[i * n + j] == Float(sum))
+      }
+    }
+  }
+}
