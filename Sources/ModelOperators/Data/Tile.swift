@@ -1,0 +1,55 @@
+import ModelIR
+import TensorCore
+
+/// X again and again along each axis, as often as operand 1 says. ONNX Tile 6–13.
+package struct Tile: Operator {
+  package static let name = "Tile"
+  package init() {}
+}
+
+// MARK: - Types
+
+extension Tile {
+  package func infer(_ inputs: Operands<Fact>) throws(ModelError) -> [TensorType] {
+    try inputs.expect(2...2)
+    let x = try inputs.required(0)
+    let repeats = try inputs.required(1)
+    guard repeats.element == .int64 else {
+      throw ModelError(.typeMismatch, "TI1: repetitions of \(repeats.element), not int64")
+    }
+    let dimensions = try x.dimensions()
+    guard let counts = repeats.extents else {
+      return [x.type.with(dimensions: dimensions.map { _ in .unknown })]
+    }
+    guard counts.count == dimensions.count else {
+      throw ModelError(
+        .shapeMismatch, "TI2: \(counts.count) repetitions for \(dimensions.count) axes")
+    }
+    for count in counts where count.value ?? 0 < 0 {
+      throw ModelError(.invalidValue, "TI3: \(count) repetitions")
+    }
+    return [
+      x.type.with(dimensions: zip(dimensions, counts).map { Flatten.product([$0, $1]) })
+    ]
+  }
+}
+
+// MARK: - Reference
+
+extension Tile: ViewOperator {
+  package func views(
+    of source: StridedView, _ operands: Operands<Fact>
+  ) throws(ModelError) -> [StridedView] {
+    var view = source
+    for (axis, count) in try operands.required(1).integers().enumerated() {
+      view.axes[axis].insert(.init(extent: count, stride: 0), at: 0)
+    }
+    return [view]
+  }
+}
+
+// MARK: - Import
+
+extension Tile: ImportableOperator {
+  package static let importers = [Importer("Tile", 7...newestOpset) { _ in Tile() }]
+}

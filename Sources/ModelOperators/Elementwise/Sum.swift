@@ -1,0 +1,15 @@
+import ModelIR
+import TensorCore
+
+/// The sum of any number of operands, with multidirectional broadcasting. ONNX Sum 8–13.
+package struct Sum: VariadicOperator {
+  package static let name = "Sum"
+  package init() {}
+  package func accepts(_ element: ElementType) -> Bool { element.isFloatingPoint }
+  package func apply(_ a: Double, _ b: Double) -> Double { a + b }
+  package func apply(_ a: Int64, _ b: Int64) -> Int64 { a &+ b }
+}
+
+extension Sum: ImportableOperator {
+  package static let importers = [Importer("Sum", 7...newestOpset) { _ in Sum() }]
+}
