@@ -1,11 +1,16 @@
 """Trains the small audio-lip-memory network on drawn speaking faces, with one thread.
 
-    python golden/reference/train.py --output FOLDER [--steps N]
+    python golden/reference/train.py --output FOLDER [--steps N] [--continue] [--forget P]
 
 writes FOLDER/checkpoint.pt for export.py and make_goldens.py, and appends what it
 measures to FOLDER/train-log.txt. Losses are the published ones without the critics:
 10 · L1 of the image from the audio address and of that from the lip address, 0.2 · (store
 + align). The L1 counts the mouth more. Speech is that of `weights.TRAINING_SPEECH`.
+
+Left alone, the network finds that fusion passes it the audio feature anyway and lets the
+memory be. So it is trained twice: first without more ado, then `--continue`d with a fresh
+memory while a share `--forget` of the examples is fused with no audio feature at all, and
+only what the memory recalls can tell them what to draw.
 """
 
 import argparse
@@ -98,17 +103,30 @@ def batch(speech, textures, size, generator):
     }
 
 
-def losses(network, b):
+def refresh(memory):
+    """Empties the slots and their embeddings; fusion keeps what it does with the feature."""
+    width = memory.key.shape[1]
+    fresh = type(memory)(width)
+    state = fresh.state_dict()
+    state["fusion.weight"][:, :width] = memory.fusion.weight.detach()[:, :width]
+    state["fusion.bias"] = memory.fusion.bias.detach()
+    memory.load_state_dict(state)
+
+
+def losses(network, b, remembered):
+    """`remembered` is 0 for an example that is fused without its audio feature, else 1."""
     memory = network.mem
-    feature = network.audio_encoder(b["audio"])
-    fused, address = memory(feature)
+    feature = network.audio_encoder(b["audio"]).flatten(1)
+    address = memory.address(memory.q_embd(feature), memory.key)
+    kept = feature * remembered
+    fused = memory.recall(kept, address)[:, :, None, None]
     skips = network.encode_faces(b["faces"])
     from_audio = network.decode(fused, skips)
 
     embedded = memory.v_embd(network.lip_encoder(b["lips"]).flatten(1))
     lip_address = memory.address(embedded, memory.value)
     recalled = torch.matmul(lip_address, memory.value)
-    taught = memory.recall(feature.flatten(1), lip_address)[:, :, None, None]
+    taught = memory.recall(kept, lip_address)[:, :, None, None]
     from_lips = network.decode(taught, skips)
 
     def image_loss(frames):
@@ -128,7 +146,8 @@ def held_out(network, textures, size):
     """L1 in [-1, 1] over the mouth of the photographed face, per held-out recording.
 
     Each beside that of the best mouth that never moves: the per-pixel median of the
-    recording's own frames.
+    recording's own frames. Then how well the darkness of the mouth follows, how much the
+    mouth changes if the address stands still at its mean, and how many slots come first.
     """
     network.eval()
     generator = torch.Generator().manual_seed(0)
@@ -141,7 +160,8 @@ def held_out(network, textures, size):
         target = drawn_faces.render(look, shapes, textures, size)
         reference = drawn_faces.render(
             look, shapes, textures, size, torch.ones(count, dtype=torch.bool))
-        frames, _ = network(windows, network_faces(target, reference))
+        faces = network_faces(target, reference)
+        frames, address = network(windows, faces)
         mouth = (drawn_faces.mouth_weight(look, size) > 0.5).float()
 
         def error(image):
@@ -151,8 +171,14 @@ def held_out(network, textures, size):
             return -(image * mouth).sum((1, 2, 3))
 
         still = target.median(dim=0, keepdim=True).values
+        frozen = address.mean(dim=0, keepdim=True).expand_as(address)
+        feature = network.audio_encoder(windows).flatten(1)
+        forgetful = network.decode(network.mem.recall(feature, frozen)[:, :, None, None],
+                                   network.encode_faces(faces))
+        memory_share = float(((forgetful - frames).abs() * mouth).sum() / (3 * mouth.sum()))
         agreement = torch.corrcoef(torch.stack([darkness(frames), darkness(target)]))[0, 1]
-        rows.append((name, error(frames), error(still), float(agreement)))
+        rows.append((name, error(frames), error(still), float(agreement), memory_share,
+                     len(set(address.argmax(dim=1).tolist()))))
     network.train()
     return rows
 
@@ -161,6 +187,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--continue", action="store_true", dest="continued",
+                        help="from FOLDER/checkpoint.pt, with a fresh memory")
+    parser.add_argument("--forget", type=float, default=0.0, metavar="P")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     log = (arguments.output / "train-log.txt").open("a")
@@ -172,6 +201,10 @@ def main():
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(1)
     network = audio_lip_memory.make("small").train()
+    if arguments.continued:
+        network.load_state_dict(
+            torch.load(arguments.output / "checkpoint.pt", weights_only=True))
+        refresh(network.mem)
     network.mem.dropout.p = DROPOUT
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
@@ -182,11 +215,15 @@ def main():
     optimiser = torch.optim.Adam(network.parameters(), lr=RATE, betas=(0.5, 0.999))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, RATE, total_steps=arguments.steps, pct_start=0.05, cycle_momentum=False)
-    say(f"{arguments.steps} steps of {BATCH}, Adam, one cycle to {RATE}, "
+    say(f"{arguments.steps} steps of {BATCH}, Adam, one cycle to {RATE}, forgetting {arguments.forget}, "
         f"{sum(p.numel() for p in network.parameters())} parameters")
     started, sums = time.monotonic(), {}
     for step in range(1, arguments.steps + 1):
-        parts = losses(network, batch(speech, textures, size, generator))
+        remembered = torch.ones(BATCH, 1)
+        if arguments.forget:
+            chance = torch.rand(BATCH, 1, generator=generator)
+            remembered = (chance >= arguments.forget).float()
+        parts = losses(network, batch(speech, textures, size, generator), remembered)
         total = 10 * (parts["audio"] + parts["lips"]) + 0.2 * (parts["store"] + parts["align"])
         optimiser.zero_grad()
         total.backward()
@@ -200,9 +237,10 @@ def main():
             say(f"step {step:5}  {means}")
             sums = {}
         if step % 400 == 0 or step == arguments.steps:
-            for name, error, still, agreement in held_out(network, textures, size):
+            for name, error, still, agreement, memory_share, slots in held_out(network, textures, size):
                 say(f"  held out {name}: mouth L1 {error:.4f}, still mouth {still:.4f}, "
-                    f"darkness correlation {agreement:.3f}")
+                    f"darkness correlation {agreement:.3f}, by the address {memory_share:.4f}, "
+                    f"first slots {slots}")
             torch.save(network.state_dict(), arguments.output / "checkpoint.pt")
     print(f"{time.monotonic() - started:.0f} s")
 
