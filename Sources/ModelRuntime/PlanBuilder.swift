@@ -80,8 +80,12 @@ private struct PlanBuilder {
     self.live = live
     var preferred = [Layout](repeating: .rowMajor, count: graph.values.count)
     for node in graph.nodes {
-      guard let planned = node.op as? any PlannedOperator, type(of: planned).prefersChannelsLast,
-        let first = node.inputs.first, let input = first,
+      let likes =
+        (node.op as? any PlannedOperator).map { type(of: $0).prefersChannelsLast } ?? false
+      let integersLike =
+        (node.op as? any IntegerPlannedOperator).map { type(of: $0).integersPreferChannelsLast }
+        ?? false
+      guard likes || integersLike, let first = node.inputs.first, let input = first,
         graph.type(input).quantization != nil, (graph.type(input).rank ?? 0) >= 3
       else { continue }
       preferred[input.index] = .channelsLast
@@ -258,7 +262,21 @@ private struct PlanBuilder {
       operands: Operands(operands), outputs: types,
       preferredLayout: node.outputs.first.map { preferred[$0.index] } ?? .rowMajor,
       tier: options.tier, matrices: matrices, threads: options.threads)
-    if let planned = node.op as? any PlannedOperator, let kernel = try planned.kernel(request) {
+    if request.touchesIntegers {
+      if let planned = node.op as? any IntegerPlannedOperator,
+        let kernel = try planned.integerKernel(request)
+      {
+        return kernel
+      }
+      // An operator that moves integers moves them with the kernel that moves anything.
+      if node.op is any MovingOperator, let planned = node.op as? any PlannedOperator,
+        let kernel = try planned.kernel(request)
+      {
+        return kernel
+      }
+    } else if let planned = node.op as? any PlannedOperator,
+      let kernel = try planned.kernel(request)
+    {
       return kernel
     }
     return ReferenceKernel.kernel(

@@ -1,0 +1,111 @@
+import ModelIR
+import ModelKernels
+import TensorCore
+
+/// Kernels that treat every element alike run over the elements in whatever layout operand 0 has.
+private func elementwise(
+  _ layout: Layout, operands: Int = 1, overwrites: Bool,
+  _ run: @escaping @Sendable (KernelFrame) -> Void
+) -> PlannedKernel {
+  PlannedKernel(
+    operandLayouts: [layout] + [Layout](repeating: .rowMajor, count: operands - 1),
+    outputLayouts: [layout], overwritableOperands: overwrites ? [0] : []
+  ) { (frame) throws(ModelError) in run(frame) }
+}
+
+extension Quantize: IntegerPlannedOperator {
+  package func integerKernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let operand = try request.operands.required(0)
+    let to = try IntegerArithmetic.output(request.outputs)
+    let clamp = IntegerArithmetic.clamp(to)
+    let tier = request.tier
+    let count = operand.shape.count
+    let layout = try request.layoutOfFirst()
+    if let from = operand.fact.type.quantization {
+      let multiplier = from.scale / to.scale
+      return elementwise(layout, overwrites: true) { frame in
+        let (x, y) = (frame.input(0, as: Int8.self), frame.output(0, as: Int8.self))
+        frame.pool.share(count, least: ThreadPool.elementwiseLeast) { part in
+          tier.requantize(
+            rows: 1, columns: part.count, x + part.lowerBound, row: 0, zeroPoint: from.zeroPoint,
+            multiplier: multiplier, to: y + part.lowerBound, row: 0, clamp: clamp)
+        }
+      }
+    }
+    let inverse = 1 / to.scale
+    if layout == .rowMajor, request.preferredLayout == .channelsLast,
+      let image = ChannelsLastImage(operand.shape)
+    {
+      return PlannedKernel(operandLayouts: [.rowMajor], outputLayouts: [.channelsLast]) {
+        (frame) throws(ModelError) in
+        let (x, y) = (frame.input(0, as: Float.self), frame.output(0, as: Int8.self))
+        for index in 0..<image.batch {
+          frame.pool.share(image.channels, least: 32) { part in
+            let first = part.lowerBound
+            tier.quantizeInterleaved(
+              channels: part.count, positions: image.size.product,
+              x + index * image.count + first * image.size.product, inverseScale: inverse,
+              to: y + index * image.count + first, pitch: image.channels, clamp: clamp)
+          }
+        }
+      }
+    }
+    return elementwise(layout, overwrites: false) { frame in
+      let (x, y) = (frame.input(0, as: Float.self), frame.output(0, as: Int8.self))
+      frame.pool.share(count, least: ThreadPool.elementwiseLeast) { part in
+        tier.quantize(
+          count: part.count, x + part.lowerBound, inverseScale: inverse, to: y + part.lowerBound,
+          clamp: clamp)
+      }
+    }
+  }
+}
+
+extension Dequantize: IntegerPlannedOperator {
+  package func integerKernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let operand = try request.operands.required(0)
+    let from = try IntegerArithmetic.activation(operand.fact.type, "operand")
+    let tier = request.tier
+    let count = operand.shape.count
+    if try request.layoutOfFirst() == .channelsLast, let image = ChannelsLastImage(operand.shape) {
+      return PlannedKernel(operandLayouts: [.channelsLast], outputLayouts: [.rowMajor]) {
+        (frame) throws(ModelError) in
+        let (x, y) = (frame.input(0, as: Int8.self), frame.output(0, as: Float.self))
+        for index in 0..<image.batch {
+          frame.pool.share(image.channels, least: 32) { part in
+            let first = part.lowerBound
+            tier.dequantizeDeinterleaved(
+              channels: part.count, positions: image.size.product,
+              x + index * image.count + first, pitch: image.channels, scale: from.scale,
+              zeroPoint: from.zeroPoint,
+              to: y + index * image.count + first * image.size.product)
+          }
+        }
+      }
+    }
+    return elementwise(.rowMajor, overwrites: false) { frame in
+      let (x, y) = (frame.input(0, as: Int8.self), frame.output(0, as: Float.self))
+      frame.pool.share(count, least: ThreadPool.elementwiseLeast) { part in
+        tier.dequantize(
+          count: part.count, x + part.lowerBound, scale: from.scale, zeroPoint: from.zeroPoint,
+          to: y + part.lowerBound)
+      }
+    }
+  }
+}
+
+extension LookupTable: IntegerPlannedOperator {
+  package func integerKernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let tier = request.tier
+    let count = try request.operands.required(0).shape.count
+    return elementwise(try request.layoutOfFirst(), operands: 2, overwrites: true) { frame in
+      let (x, y) = (frame.input(0, as: Int8.self), frame.output(0, as: Int8.self))
+      let entries = frame.input(1, as: Int8.self)
+      frame.pool.share(count, least: ThreadPool.elementwiseLeast) { part in
+        tier.lookUp(
+          rows: 1, columns: part.count, x + part.lowerBound, row: 0, in: entries,
+          to: y + part.lowerBound, row: 0)
+      }
+    }
+  }
+}

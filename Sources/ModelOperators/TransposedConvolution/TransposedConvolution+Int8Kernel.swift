@@ -1,0 +1,162 @@
+import ModelIR
+import ModelKernels
+import TensorCore
+
+extension TransposedConvolution: IntegerPlannedOperator {
+  package static var integersPreferChannelsLast: Bool { true }
+
+  /// The result's positions fall into phases by their remainder under the stride; each phase is an
+  /// ordinary convolution of stride 1 by the kernel elements that reach it, written to every
+  /// stride-th position.
+  package func integerKernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let (x, w) = (try request.operands.required(0).shape, try request.operands.required(1).shape)
+    guard let input = ChannelsLastImage(x),
+      let output = ChannelsLastImage(try request.outputShape())
+    else { return nil }
+    let geometry = try ConvolutionGeometry(self, input: x, weight: w)
+    let integers = try layerIntegers(request)
+    let takesBatch = geometry.window.rank < 3
+    let phases = Phase.all(geometry.window)
+    let (filters, depth) = (geometry.groupOutputChannels, geometry.groupInputChannels)
+    var parts: [IntegerConvolution.Part] = []
+    var weights: [(KernelWeights, folded: [Int32])] = []
+    for group in 0..<groups {
+      for phase in phases {
+        var window = phase.window(input: input, output: output, dense: groups == 1)
+        if takesBatch {
+          window.inputSize.d = input.batch
+          window.outputSize.d = input.batch
+          window.inputStride.d = input.count
+          window.outputStride.d = output.count
+        }
+        let offset = phase.outputOffset(output) + group * filters
+        for image in 0..<(takesBatch ? 1 : input.batch) {
+          parts.append(
+            IntegerConvolution.Part(
+              window: window, inputOffset: image * input.count + group * depth,
+              outputOffset: image * output.count + offset,
+              residualOffset: image * output.count + offset, residualStride: window.outputStride,
+              tapPixels: groups == 1 ? phase.runs.w : 1, tapChannels: depth,
+              firstChannel: group * filters, weights: weights.count))
+        }
+        let elements = phase.elements(geometry.window.kernel)
+        let k = elements.count * depth
+        var rows = [Int8](repeating: 0, count: filters * k)
+        for (index, element) in elements.enumerated() {
+          for c in 0..<depth {
+            let from = (group * depth + c) * filters * geometry.window.kernelCount + element
+            for m in 0..<filters {
+              rows[m * k + index * depth + c] =
+                integers.weights[from + m * geometry.window.kernelCount]
+            }
+          }
+        }
+        weights.append(
+          integers.packable(rows: rows, channels: filters, k: k, firstChannel: group * filters))
+      }
+    }
+    return PlannedKernel(
+      IntegerConvolution(
+        tier: request.tier, threads: request.threads, parts: parts, weights: weights,
+        pad: Int8(truncatingIfNeeded: integers.layer.input.zeroPoint),
+        epilogue: integers.layer.epilogue.kernel),
+      layout: .channelsLast)
+  }
+}
+
+/// The positions of a transposed convolution's result with one remainder under the stride, and the
+/// kernel elements that reach them.
+private struct Phase {
+  /// A kernel element along one axis and the input position it reads, relative to the phase's.
+  struct Reach {
+    let element: Int
+    let offset: Int
+  }
+
+  /// First position, stride and number of positions along each axis.
+  let first: Triple
+  let stride: Triple
+  let size: Triple
+  /// Reaches along each axis, in order of the input position.
+  let reaches: [[Reach]]
+
+  /// Every phase that has positions. `geometry` is the window over the result.
+  static func all(_ geometry: WindowGeometry) -> [Phase] {
+    let stride = Triple(geometry.strides)
+    let extent = Triple(geometry.input)
+    var phases: [Phase] = []
+    for d in 0..<min(stride.d, extent.d) {
+      for h in 0..<min(stride.h, extent.h) {
+        for w in 0..<min(stride.w, extent.w) {
+          phases.append(
+            Phase(
+              first: Triple(d, h, w), stride: stride,
+              size: Triple(
+                (extent.d - d + stride.d - 1) / stride.d, (extent.h - h + stride.h - 1) / stride.h,
+                (extent.w - w + stride.w - 1) / stride.w),
+              reaches: reaches(geometry, Triple(d, h, w))))
+        }
+      }
+    }
+    return phases
+  }
+
+  /// Position o gets element k from input i where i · stride + k · dilation − pad = o.
+  private static func reaches(_ geometry: WindowGeometry, _ first: Triple) -> [[Reach]] {
+    let absent = 3 - geometry.rank
+    let positions = [first.d, first.h, first.w]
+    return (0..<3).map { axis in
+      guard axis >= absent else { return [Reach(element: 0, offset: 0)] }
+      let own = axis - absent
+      var result: [Reach] = []
+      for k in (0..<geometry.kernel[own]).reversed() {
+        let distance = positions[axis] + geometry.before[own] - k * geometry.dilations[own]
+        if distance % geometry.strides[own] == 0 {
+          result.append(Reach(element: k, offset: distance / geometry.strides[own]))
+        }
+      }
+      return result
+    }
+  }
+
+  /// True where the reaches along the width are neighbours in the input.
+  private var isDense: Bool {
+    zip(reaches[2], reaches[2].dropFirst()).allSatisfy { $1.offset == $0.offset + 1 }
+  }
+
+  /// Lengths of the runs that a dense window reads: 1 along all axes but perhaps the width.
+  var runs: Triple { Triple(1, 1, isDense ? max(reaches[2].count, 1) : 1) }
+
+  /// Taps in the order of ``elements(_:)``, those of a run as one.
+  private func taps(dense: Bool) -> [Triple] {
+    let columns = dense && isDense ? Array(reaches[2].prefix(1)) : reaches[2]
+    return reaches[0].flatMap { d in
+      reaches[1].flatMap { h in columns.map { Triple(d.offset, h.offset, $0.offset) } }
+    }
+  }
+
+  /// Flat kernel elements in the order in which the taps read.
+  func elements(_ kernel: [Int]) -> [Int] {
+    let size = Triple(kernel)
+    return reaches[0].flatMap { d in
+      reaches[1].flatMap { h in
+        reaches[2].map { (d.element * size.h + h.element) * size.w + $0.element }
+      }
+    }
+  }
+
+  func window(
+    input: ChannelsLastImage, output: ChannelsLastImage, dense: Bool
+  ) -> KernelWindow {
+    let apart = output.stride
+    return KernelWindow(
+      inputSize: input.size, outputSize: size, step: Triple(1, 1, 1), taps: taps(dense: dense),
+      inputStride: input.stride,
+      outputStride: Triple(apart.d * stride.d, apart.h * stride.h, apart.w * stride.w))
+  }
+
+  func outputOffset(_ output: ChannelsLastImage) -> Int {
+    let apart = output.stride
+    return first.d * apart.d + first.h * apart.h + first.w * apart.w
+  }
+}
