@@ -28,7 +28,7 @@ extension Dimension: CustomStringConvertible {
   }
 }
 
-/// How integers stand for real numbers: real = (q − zeroPoint) · scale (`Q1`, `Q2` of
+/// How integers stand for real numbers: real = (q − zeroPoint) · scale (`Q4`, `Q6` of
 /// `formats/quantization.md`).
 package struct QuantizationParameters: Sendable, Hashable {
   /// One scale for the tensor, or one for each index along ``axis``. All are finite and above 0.

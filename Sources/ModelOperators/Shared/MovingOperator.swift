@@ -2,7 +2,7 @@ import ModelIR
 import TensorCore
 
 /// An operator that only moves elements of operand 0: integers move as integers, provided that the
-/// output is read with the operand's own parameters (`Q20`).
+/// output is read with the operand's own parameters (`Q26`).
 package protocol MovingOperator: IntegerOperator {}
 
 extension MovingOperator {

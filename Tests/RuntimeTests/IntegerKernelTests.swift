@@ -1,0 +1,260 @@
+import ModelIR
+import ModelKernels
+import ModelOperators
+import ModelRuntime
+import TensorCore
+import Testing
+
+/// Builds graphs of quantized operators from a seed.
+private struct Builder {
+  var graph = Graph()
+  var inputs: [Tensor] = []
+  private var state: UInt64
+  private var names = 0
+
+  init(_ seed: Int) { state = UInt64(seed) &* 0x2545_F491_4F6C_DD1D &+ 99 }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  mutating func integer(_ range: ClosedRange<Int>) -> Int {
+    range.lowerBound + Int(next() % UInt64(range.count))
+  }
+  mutating func float() -> Float { Float(Int64(bitPattern: next()) >> 40) / Float(1 << 23) }
+  mutating func pick<Element>(_ list: [Element]) -> Element { list[integer(0...list.count - 1)] }
+  mutating func flag() -> Bool { integer(0...1) == 1 }
+  mutating func name() -> String {
+    names += 1
+    return "v\(names)"
+  }
+
+  mutating func parameters() -> QuantizationParameters {
+    QuantizationParameters(
+      scale: 0.01 * (1.5 + float()), zeroPoint: Int32(integer(-128...127)))
+  }
+
+  /// A float32 graph input.
+  mutating func input(_ dimensions: [Int]) throws -> ValueID {
+    let shape = try Shape(dimensions)
+    inputs.append(Tensor(shape, (0..<shape.count).map { _ in 1.5 * float() }))
+    return try graph.addInput(name(), TensorType(.float32, shape))
+  }
+
+  mutating func quantized(_ dimensions: [Int]) throws -> ValueID {
+    let x = try input(dimensions)
+    return try append(Quantize(), [x])
+  }
+
+  mutating func append(
+    _ op: any Operator, _ operands: [ValueID?], _ parameters: QuantizationParameters? = nil
+  ) throws -> ValueID {
+    let own = self.parameters()
+    return try graph.appendOne(
+      op, named: name(), to: operands, quantizedAs: parameters ?? own)
+  }
+
+  /// Weights and bias for a layer that reads `x`.
+  mutating func weights(
+    _ dimensions: [Int], axis: Int, repeats: Int = 1, for x: ValueID
+  ) throws -> (weight: ValueID, bias: ValueID) {
+    let shape = try Shape(dimensions)
+    let scales = (0..<shape[axis]).map { _ in 0.004 * (1.5 + float()) }
+    let values = (0..<shape.count).map { _ in Int8(integer(-127...127)) }
+    let weight = Tensor(
+      shape, values, quantization: QuantizationParameters(perChannel: scales, axis: axis))
+    let input = graph.type(x).quantization?.scale ?? 1
+    let channels = shape[axis] * repeats
+    let biasScales = (0..<channels).map { input * scales[$0 % scales.count] }
+    let bias = Tensor(
+      try Shape([channels]), (0..<channels).map { _ in Int32(integer(-9999...9999)) },
+      quantization: QuantizationParameters(perChannel: biasScales, axis: 0))
+    return (
+      graph.addConstant(weight, named: name()), graph.addConstant(bias, named: name())
+    )
+  }
+
+  mutating func slope(_ channels: Int) throws -> ValueID {
+    let values = (0..<channels).map { _ in float() }
+    return graph.addConstant(Tensor(try Shape([channels]), values), named: name())
+  }
+
+  /// A layer of random epilogue, with int8 or float32 output.
+  mutating func layer(
+    _ x: ValueID, channels: Int, dimensions: [Int], _ weight: ValueID, _ bias: ValueID,
+    make: (Epilogue) -> any Operator
+  ) throws -> ValueID {
+    let activation = pick([Activation.none, .relu, .leakyRelu, .prelu])
+    var operands: [ValueID?] = [x, weight, flag() ? bias : nil, nil, nil]
+    let op = make(Epilogue(activation, alpha: 0.1))
+    if activation == .prelu { operands[4] = try slope(channels) }
+    if flag() {
+      let bare: [ValueID?] = [x, weight, nil]
+      let type = try Graph.infer(make(Epilogue()), graph.facts(bare), quantizedAs: [])[0]
+      operands[3] = try quantized(type.shape?.dimensions ?? dimensions)
+    }
+    while let last = operands.last, last == nil { operands.removeLast() }
+    if flag() { return try append(op, operands) }
+    return try graph.appendOne(op, named: name(), to: operands)
+  }
+
+  /// Compares plans of every tier and some thread counts with the integer reference.
+  mutating func check(_ results: [ValueID], _ comment: String, isLayer: Bool = false) throws {
+    for (index, result) in results.enumerated() { try graph.addOutput("y\(index)", result) }
+    let expected = try ReferenceExecutor(graph).run(inputs)
+    for tier in KernelTier.available {
+      for threads in [1, 3] {
+        var runner = ModelRunner(graph, options: PlanOptions(tier: tier, threads: threads))
+        let computed = try runner.run(inputs)
+        let isExact = computed == expected
+        #expect(isExact, "\(comment), \(tier), \(threads) threads")
+        if isLayer { #expect(try runner.plan(inputs)?.multiplyAccumulates != 0) }
+      }
+    }
+  }
+
+  mutating func window(_ rank: Int) -> Window {
+    Window(
+      strides: (0..<rank).map { _ in integer(1...2) },
+      dilations: (0..<rank).map { _ in integer(1...2) },
+      pads: (0..<2 * rank).map { _ in integer(0...2) })
+  }
+}
+
+@Suite struct IntegerKernelTests {
+  @Test(arguments: 0..<24) func convolutions(seed: Int) throws {
+    var builder = Builder(seed)
+    let rank = builder.integer(1...3)
+    let groups = builder.pick([1, 1, 2, 3])
+    let isDepthwise = groups > 1 && builder.flag()
+    let depth = isDepthwise ? 1 : builder.integer(1...9)
+    let filters = groups * (isDepthwise ? 1 : builder.integer(1...20))
+    let kernel = (0..<rank).map { _ in builder.integer(1...3) }
+    let window = builder.window(rank)
+    let dimensions =
+      [builder.integer(1...2), groups * depth] + (0..<rank).map { _ in builder.integer(5...8) }
+    let x = try builder.quantized(dimensions)
+    let (w, b) = try builder.weights([filters, depth] + kernel, axis: 0, for: x)
+    let y = try builder.layer(x, channels: filters, dimensions: dimensions, w, b) {
+      Convolution(groups: groups, window: window, epilogue: $0)
+    }
+    try builder.check([y], "rank \(rank), \(groups) groups", isLayer: true)
+  }
+
+  @Test(arguments: 0..<24) func transposedConvolutions(seed: Int) throws {
+    var builder = Builder(seed)
+    let rank = builder.integer(1...3)
+    let groups = builder.pick([1, 1, 2])
+    let (depth, filters) = (builder.integer(1...7), builder.integer(1...9))
+    let kernel = (0..<rank).map { _ in builder.integer(1...4) }
+    let window = Window(
+      strides: (0..<rank).map { _ in builder.integer(1...3) },
+      dilations: (0..<rank).map { _ in builder.integer(1...2) },
+      pads: (0..<2 * rank).map { _ in builder.integer(0...1) })
+    let dimensions =
+      [builder.integer(1...2), groups * depth] + (0..<rank).map { _ in builder.integer(3...5) }
+    let x = try builder.quantized(dimensions)
+    let (w, b) = try builder.weights(
+      [groups * depth, filters] + kernel, axis: 1, repeats: groups, for: x)
+    let y = try builder.layer(x, channels: groups * filters, dimensions: dimensions, w, b) {
+      TransposedConvolution(groups: groups, window: window, epilogue: $0)
+    }
+    try builder.check([y], "rank \(rank), \(groups) groups, \(kernel), \(window)", isLayer: true)
+  }
+
+  @Test(arguments: 0..<10) func linearLayers(seed: Int) throws {
+    var builder = Builder(seed)
+    let transposes = builder.flag()
+    let (k, n) = (builder.integer(1...70), builder.integer(1...70))
+    let dimensions = (0..<builder.integer(0...2)).map { _ in builder.integer(1...9) } + [k]
+    let x = try builder.quantized(dimensions)
+    let (w, b) = try builder.weights(
+      transposes ? [n, k] : [k, n], axis: transposes ? 0 : 1, for: x)
+    let y = try builder.layer(x, channels: n, dimensions: dimensions, w, b) {
+      Linear(transposeWeight: transposes, epilogue: $0)
+    }
+    try builder.check([y], "\(dimensions) by \(n)", isLayer: true)
+  }
+
+  @Test(arguments: [
+    ([2, 3, 4, 5], [2, 3, 4, 5]), ([2, 3, 4, 5], [2, 3, 1, 1]), ([3, 1, 1], [2, 3, 4, 5]),
+    ([2, 3, 4, 5], [5]), ([2, 1, 4, 1], [1, 3, 1, 5]), ([7], [7]), ([2, 3, 4, 5], [1]),
+    ([1, 3, 40, 50], [1, 3, 40, 50]), ([4, 1], [1, 6]),
+  ]) func binaryOperators(a: [Int], b: [Int]) throws {
+    for op in [Add(), Sub(), Mul()] as [any Operator] {
+      var builder = Builder(a.count + b.count)
+      let (x, z) = (try builder.quantized(a), try builder.quantized(b))
+      let plain = try builder.append(op, [x, z])
+      // The same among channels-last neighbours.
+      var results = [plain]
+      if builder.graph.type(plain).rank == 4, a.count == 4 {
+        let pool = MaxPool(kernel: [1, 1])
+        let p = try builder.append(pool, [x], builder.graph.type(x).quantization)
+        let sum = try builder.append(op, [p, z])
+        results.append(try builder.append(pool, [sum], builder.graph.type(sum).quantization))
+      }
+      try builder.check(results, "\(type(of: op).name) of \(a) and \(b)")
+    }
+  }
+
+  @Test(arguments: 0..<12) func pools(seed: Int) throws {
+    var builder = Builder(seed)
+    let rank = builder.integer(1...3)
+    let kernel = (0..<rank).map { _ in builder.integer(2...3) }
+    var window = builder.window(rank)
+    window.pads = (0..<2 * rank).map { _ in builder.integer(0...1) }
+    let x = try builder.quantized(
+      [builder.integer(1...2), builder.pick([1, 5, 40])]
+        + (0..<rank).map { _ in builder.integer(6...9) })
+    let same = builder.graph.type(x).quantization
+    let ceiling = builder.flag()
+    let results = [
+      try builder.append(MaxPool(kernel: kernel, window: window, ceiling: ceiling), [x], same),
+      try builder.append(
+        AveragePool(
+          kernel: kernel, window: window, ceiling: ceiling, countsPadding: builder.flag()), [x]),
+      try builder.append(GlobalAveragePool(), [x]),
+    ]
+    try builder.check(results, "rank \(rank), \(kernel), \(window)")
+  }
+
+  @Test(arguments: [0, 1, 2, 3]) func concatenations(axis: Int) throws {
+    var builder = Builder(axis)
+    let extents = [2, 3, 4, 5]
+    var operands: [ValueID] = []
+    for extent in [1, 4, 2] {
+      var own = extents
+      own[axis] = extent
+      operands.append(try builder.quantized(own))
+    }
+    let same = builder.graph.type(operands[1]).quantization
+    let joined = try builder.append(Concat(axis: axis), operands, same)
+    let pooled = try builder.append(
+      MaxPool(kernel: [1, 1]), [joined], builder.graph.type(joined).quantization)
+    try builder.check([joined, pooled], "axis \(axis)")
+  }
+
+  @Test(arguments: [[300], [2, 5, 6], [2, 33, 4, 9], [1, 64, 20, 30]])
+  func conversionsAndTables(dimensions: [Int]) throws {
+    var builder = Builder(dimensions.count)
+    let x = try builder.quantized(dimensions)
+    let again = try builder.append(Quantize(), [x])
+    let to = builder.parameters()
+    let from = try #require(builder.graph.type(again).quantization)
+    let table = builder.graph.addConstant(
+      LookupTable.table(from: from, to: to) { $0 * $0 * $0 }, named: "table")
+    let cubes = try builder.append(LookupTable(function: "cube"), [again, table], to)
+    let real = try builder.graph.appendOne(Dequantize(), named: "real", to: [cubes])
+    var results = [x, cubes, real]
+    if dimensions.count >= 3 {
+      let pool = MaxPool(kernel: [Int](repeating: 1, count: dimensions.count - 2))
+      let pooled = try builder.append(pool, [cubes], to)
+      results.append(try builder.graph.appendOne(Dequantize(), named: "pooled", to: [pooled]))
+    }
+    try builder.check(results, "\(dimensions)")
+  }
+}
