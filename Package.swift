@@ -30,6 +30,7 @@ let package = Package(
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CSndfile", pkgConfig: "sndfile", providers: [.apt(["libsndfile1-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CPng", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "CKernels", cSettings: strictC),
     module("TensorCore"),
@@ -44,10 +45,11 @@ let package = Package(
     .target(
       name: "COnnx", dependencies: ["CProtobufC"], exclude: ["README.md"]),
     module(
-      "OnnxFormat", ["ModelOperators", "ModelIR", "TensorCore", "COnnx", "CProtobufC"]),
-    module(
       "ModelQuantization",
       ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
+    module(
+      "OnnxFormat",
+      ["ModelOperators", "ModelIR", "TensorCore", "COnnx", "CProtobufC", "CZlib"]),
     tests("TensorCoreTests", ["TensorCore"]),
     tests("KernelTests", ["ModelKernels", "TensorCore"]),
     tests("MediaTests", ["MediaIO", "TensorCore"]),
@@ -57,6 +59,9 @@ let package = Package(
     tests(
       "QuantizationTests",
       ["ModelQuantization", "ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
+    tests(
+      "ConformanceTests",
+      ["OnnxFormat", "ModelRuntime", "ModelVerification", "ModelIR", "TensorCore"]),
     tests("RuntimeTests", ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
     tests(
       "VerificationTests", ["ModelVerification", "ModelOperators", "ModelIR", "TensorCore"]),

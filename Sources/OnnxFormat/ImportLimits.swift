@@ -24,6 +24,8 @@ package struct ImportLimits: Sendable {
   package var tensorBytes = 64 << 30
   /// Entries of a compressed archive of arrays.
   package var archiveEntries = 65_536
+  /// Bytes of all entries of a compressed archive together, once inflated.
+  package var archiveBytes = 4 << 30
 
   package init() {}
 }
