@@ -54,7 +54,7 @@ let package = Package(
     tests("KernelTests", ["ModelKernels", "TensorCore"]),
     tests("MediaTests", ["MediaIO", "TensorCore"]),
     tests("ModelIRTests", ["ModelOperators", "ModelIR", "TensorCore"]),
-    tests("OperatorTests", ["ModelOperators", "ModelIR", "TensorCore"]),
+    tests("OperatorTests", ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
     tests("OnnxFormatTests", ["OnnxFormat", "ModelOperators", "ModelIR", "TensorCore"]),
     tests(
       "QuantizationTests",
