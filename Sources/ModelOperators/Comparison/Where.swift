@@ -72,6 +72,39 @@ package struct Where: Operator {
   }
 }
 
+extension Where: PlannedOperator {
+  /// For elements of four bytes, row-major.
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let operands = try request.operands.all()
+    guard operands[1].fact.element.byteCount == 4, let shape = request.outputs[0].shape else {
+      return nil
+    }
+    let strides = operands.map { $0.shape.broadcastStrides(to: shape) } + [shape.strides]
+    let loops = ElementLoops(
+      shape.dimensions.indices.map { axis in
+        .init(
+          extent: shape[axis],
+          strides: SIMD4(
+            strides[0][axis], strides[1][axis], strides[2][axis], strides[3][axis]))
+      })
+    let (row, column) = (loops.rows.strides, loops.columns.strides)
+    return PlannedKernel { (frame) throws(ModelError) in
+      let condition = frame.input(0, as: UInt8.self)
+      let (x, z) = (frame.input(1, as: UInt32.self), frame.input(2, as: UInt32.self))
+      let y = frame.output(0, as: UInt32.self)
+      loops.run(on: frame.pool) { (offset, rows, columns) in
+        for i in 0..<rows {
+          var place = offset &+ row &* SIMD4(repeating: i)
+          for _ in 0..<columns {
+            y[place.w] = condition[place.x] != 0 ? x[place.y] : z[place.z]
+            place &+= column
+          }
+        }
+      }
+    }
+  }
+}
+
 extension Where: ImportableOperator {
   package static let importers = [Importer("Where", 9...newestOpset) { _ in Where() }]
 }

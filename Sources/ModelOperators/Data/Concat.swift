@@ -93,6 +93,42 @@ extension Concat {
   }
 }
 
+// MARK: - Kernel
+
+extension Concat: PlannedOperator {
+  /// For elements of any type, channels-last where every operand is.
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let operands = try request.operands.all()
+    let quantization = request.outputs[0].quantization
+    guard let shape = request.outputs[0].shape,
+      operands.allSatisfy({ $0.fact.type.quantization == quantization })
+    else { return nil }
+    let axis = try Shape.resolve(axis: axis, rank: shape.rank)
+    let layout: Layout =
+      shape.rank >= 3 && operands.allSatisfy { $0.layout == .channelsLast }
+      ? .channelsLast : .rowMajor
+    let strides = layout.strides(of: shape)
+    var copies: [StridedCopy] = []
+    var start = 0
+    for operand in operands {
+      copies.append(
+        StridedCopy(
+          StridedView(operand.shape, strides: layout.strides(of: operand.shape)),
+          to: start * strides[axis], strides: strides, order: layout.axisOrder(rank: shape.rank),
+          size: operand.fact.element.byteCount))
+      start += operand.shape[axis]
+    }
+    return PlannedKernel(
+      operandLayouts: operands.map { _ in layout }, outputLayouts: [layout]
+    ) { [copies] (frame) throws(ModelError) in
+      for (copy, source) in zip(copies, frame.inputs) {
+        guard let source else { continue }
+        copy.run(from: source, to: frame.outputs[0], on: frame.pool)
+      }
+    }
+  }
+}
+
 // MARK: - Import
 
 extension Concat: ImportableOperator {

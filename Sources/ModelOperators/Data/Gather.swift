@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y[a…, i…, b…] = x[a…, indices[i…], b…], the index standing at `axis`; negative indices count from
@@ -78,6 +79,32 @@ extension Gather {
 }
 
 extension Gather: MovingOperator {}
+
+// MARK: - Kernel
+
+extension Gather: PlannedOperator {
+  /// For elements of any type.
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let x = try request.operands.required(0)
+    let indices = try request.operands.required(1)
+    let axis = try Shape.resolve(axis: axis, rank: x.shape.rank)
+    let run = x.shape.count(axis + 1..<x.shape.rank) * x.fact.element.byteCount
+    let (outer, extent, count) = (x.shape.count(0..<axis), x.shape[axis], indices.shape.count)
+    let isWide = indices.fact.element == .int64
+    return PlannedKernel { (frame) throws(ModelError) in
+      guard let source = frame.inputs[0] else { return }
+      for place in 0..<count {
+        let index =
+          isWide
+          ? Int(frame.input(1, as: Int64.self)[place]) : Int(frame.input(1, as: Int32.self)[place])
+        KernelTier.copyRows(
+          rows: outer, byteCount: run,
+          source + (try Gather.position(index, of: extent)) * run, stride: extent * run,
+          to: frame.outputs[0] + place * run, stride: count * run)
+      }
+    }
+  }
+}
 
 // MARK: - Import
 

@@ -87,16 +87,19 @@ extension Pad {
 
   private func padded(_ inputs: Operands<Tensor>, filler: Tensor?) throws(ModelError) -> Tensor {
     let x = try inputs.required(0)
-    var maps: [[Int]] = []
-    for (axis, count) in try Pad.counts(inputs.facts, rank: x.shape.rank).enumerated() {
-      let extent = x.shape[axis]
-      maps.append(
-        (-count.before..<max(extent + count.after, -count.before)).map {
-          position($0, of: extent)
-        })
-    }
-    let all = AxisMaps(maps: maps)
+    let counts = try Pad.counts(inputs.facts, rank: x.shape.rank)
+    let all = AxisMaps(maps: maps(x.shape, counts))
     return x.gathering(try Shape(all.extents), from: all.sources(in: x.shape), filler: filler)
+  }
+
+  /// The source of every position along each axis of the result.
+  private func maps(_ shape: Shape, _ counts: [(before: Int, after: Int)]) -> [[Int]] {
+    counts.enumerated().map { (axis, count) in
+      let extent = shape[axis]
+      return (-count.before..<max(extent + count.after, -count.before)).map {
+        position($0, of: extent)
+      }
+    }
   }
 
   /// Which element of an axis stands at `index`, which counts from the first one.
@@ -141,6 +144,38 @@ extension Pad: MovingOperator {
     return [
       try padded(inputs, filler: Tensor(scalar: zero)).reading(as: outputs[0].quantization)
     ]
+  }
+}
+
+// MARK: - Kernel
+
+extension Pad: PlannedOperator {
+  /// For elements of any type and constant counts, in the layout in which X arrives.
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let x = try request.operands.required(0)
+    let facts = try request.operands.map { $0.fact }
+    let counts: [(before: Int, after: Int)]
+    do {
+      counts = try Pad.counts(facts, rank: x.shape.rank)
+    } catch  where error.code == .unknownShape {
+      return nil
+    }
+    let filler: Tensor
+    if let quantization = x.fact.type.quantization {
+      filler = Tensor(scalar: Int8(truncatingIfNeeded: quantization.zeroPoint))
+    } else if let operand = facts.optional(2) {
+      guard let constant = operand.constant, constant.count == 1 else { return nil }
+      filler = constant
+    } else {
+      filler = Tensor.filled(x.fact.element, .scalar, with: 0)
+    }
+    let size = x.fact.element.byteCount
+    guard let shape = request.outputs[0].shape, filler.byteCount == size, x.shape.count > 0 else {
+      return nil
+    }
+    return PaddingCopy(
+      maps: maps(x.shape, counts), from: x.shape, to: shape, layout: x.layout, filler: filler
+    ).kernel
   }
 }
 

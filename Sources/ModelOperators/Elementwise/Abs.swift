@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = |x|. ONNX Abs 6–13.
@@ -8,6 +9,7 @@ package struct Abs: NumericUnaryOperator {
   package func apply(_ x: Double) -> Double { abs(x) }
   package func apply(_ x: Int64) -> Int64 { x < 0 ? 0 &- x : x }
   package func apply(_ x: UInt64) -> UInt64 { x }
+  package var elementKernel: ElementKernel? { .function(.abs) }
 }
 
 extension Abs: ImportableOperator {

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = ⌈x⌉. ONNX Ceil 6–13.
@@ -6,6 +7,7 @@ package struct Ceil: UnaryOperator {
   package static let name = "Ceil"
   package init() {}
   package func apply(_ x: Double) -> Double { x.rounded(.up) }
+  package var elementKernel: ElementKernel? { .formula }
 }
 
 extension Ceil: ImportableOperator {

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = min(max(x, lower), upper), NaN for NaN. Operands: X, lower?, upper?, the limits of one element
@@ -39,6 +40,23 @@ package struct Clip: Operator {
     let lower = inputs.optional(1)?.integers()[0] ?? .min
     let upper = inputs.optional(2)?.integers()[0] ?? .max
     return [Tensor(x.element, x.shape, integers: x.integers().map { min(max($0, lower), upper) })]
+  }
+}
+
+extension Clip: PlannedOperator {
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let x = try request.operands.required(0)
+    guard x.fact.element == .float32 else { return nil }
+    var limits: [Float] = [-.infinity, .infinity]
+    for index in 1...2 {
+      guard let operand = request.operands.optional(index) else { continue }
+      guard let limit = operand.fact.constant else { return nil }
+      limits[index - 1] = limit.floats()[0]
+    }
+    let (tier, lower, upper) = (request.tier, limits[0], limits[1])
+    return .mapping(x) { (x, y, count) in
+      tier.apply(.clip, count: count, x, to: y, p0: lower, p1: upper)
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = a / b with multidirectional broadcasting; integers round towards zero, wrap around, and give
@@ -6,6 +7,7 @@ import TensorCore
 package struct Div: BinaryOperator {
   package static let name = "Div"
   package static let rightIdentity: Int? = 1
+  package static let binaryFunction: BinaryFunction? = .divide
   package init() {}
   package func apply(_ a: Double, _ b: Double) -> Double { a / b }
   package func apply(_ a: Int64, _ b: Int64) -> Int64 {

@@ -1,5 +1,6 @@
 import Foundation
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = x where x ≥ 0, else α·(eˣ − 1). ONNX Elu 6–22.
@@ -12,6 +13,7 @@ package struct Elu: UnaryOperator {
     self.alpha = alpha
   }
   package func apply(_ x: Double) -> Double { x < 0 ? Double(alpha) * (exp(x) - 1) : x }
+  package var elementKernel: ElementKernel? { .function(.elu, p0: alpha) }
 }
 
 extension Elu: ImportableOperator {

@@ -1,5 +1,6 @@
 import Foundation
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = erf x = 2/√π · ∫₀ˣ exp(−t²) dt. ONNX Erf 9–13.
@@ -7,6 +8,7 @@ package struct Erf: UnaryOperator {
   package static let name = "Erf"
   package init() {}
   package func apply(_ x: Double) -> Double { erf(x) }
+  package var elementKernel: ElementKernel? { .function(.erf) }
 }
 
 extension Erf: ImportableOperator {

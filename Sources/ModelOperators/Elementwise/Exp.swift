@@ -1,5 +1,6 @@
 import Foundation
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = eˣ. ONNX Exp 6–13.
@@ -7,6 +8,7 @@ package struct Exp: UnaryOperator {
   package static let name = "Exp"
   package init() {}
   package func apply(_ x: Double) -> Double { exp(x) }
+  package var elementKernel: ElementKernel? { .function(.exp) }
 }
 
 extension Exp: ImportableOperator {

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = ⌊x⌋. ONNX Floor 6–13.
@@ -6,6 +7,7 @@ package struct Floor: UnaryOperator {
   package static let name = "Floor"
   package init() {}
   package func apply(_ x: Double) -> Double { x.rounded(.down) }
+  package var elementKernel: ElementKernel? { .formula }
 }
 
 extension Floor: ImportableOperator {

@@ -1,5 +1,6 @@
 import Foundation
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = x/2 · (1 + erf(x/√2)), or with `approximate` = tanh:
@@ -17,6 +18,9 @@ package struct Gelu: UnaryOperator {
     case .none: x / 2 * (1 + erf(x / 2.0.squareRoot()))
     case .tanh: x / 2 * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
     }
+  }
+  package var elementKernel: ElementKernel? {
+    .function(approximation == .none ? .gelu : .geluTanh)
   }
 }
 

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = clamp(α·x + β, 0, 1). ONNX HardSigmoid 6–22.
@@ -15,6 +16,7 @@ package struct HardSigmoid: UnaryOperator {
     self.beta = beta
   }
   package func apply(_ x: Double) -> Double { clamp(Double(alpha) * x + Double(beta), 0, 1) }
+  package var elementKernel: ElementKernel? { .function(.hardSigmoid, p0: alpha, p1: beta) }
 }
 
 extension HardSigmoid: ImportableOperator {

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = x · clamp(x/6 + ½, 0, 1). ONNX HardSwish 14–22.
@@ -6,6 +7,7 @@ package struct HardSwish: UnaryOperator {
   package static let name = "HardSwish"
   package init() {}
   package func apply(_ x: Double) -> Double { x * clamp(x / 6 + 0.5, 0, 1) }
+  package var elementKernel: ElementKernel? { .function(.hardSwish) }
 }
 
 extension HardSwish: ImportableOperator {

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = x where x ≥ 0, else α·x. ONNX LeakyRelu 6–16.
@@ -11,6 +12,7 @@ package struct LeakyRelu: UnaryOperator {
     self.alpha = alpha
   }
   package func apply(_ x: Double) -> Double { x < 0 ? Double(alpha) * x : x }
+  package var elementKernel: ElementKernel? { .function(.leaky, p0: alpha) }
 }
 
 extension LeakyRelu: ImportableOperator {

@@ -1,5 +1,6 @@
 import Foundation
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = ln x. ONNX Log 6–13.
@@ -7,6 +8,7 @@ package struct Log: UnaryOperator {
   package static let name = "Log"
   package init() {}
   package func apply(_ x: Double) -> Double { log(x) }
+  package var elementKernel: ElementKernel? { .function(.log) }
 }
 
 extension Log: ImportableOperator {

@@ -1,5 +1,6 @@
 import Foundation
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = x · tanh(ln(1 + eˣ)). ONNX Mish 18–22.
@@ -7,6 +8,7 @@ package struct Mish: UnaryOperator {
   package static let name = "Mish"
   package init() {}
   package func apply(_ x: Double) -> Double { x * tanh(max(x, 0) + log1p(exp(-abs(x)))) }
+  package var elementKernel: ElementKernel? { .function(.mish) }
 }
 
 extension Mish: ImportableOperator {

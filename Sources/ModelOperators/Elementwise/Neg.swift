@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = −x. ONNX Neg 6–13.
@@ -8,6 +9,7 @@ package struct Neg: NumericUnaryOperator {
   package func apply(_ x: Double) -> Double { -x }
   package func apply(_ x: Int64) -> Int64 { 0 &- x }
   package func apply(_ x: UInt64) -> UInt64 { 0 &- x }
+  package var elementKernel: ElementKernel? { .function(.negate) }
 }
 
 extension Neg: ImportableOperator {

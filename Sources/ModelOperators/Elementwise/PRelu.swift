@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = x where x ≥ 0, else slope · x; the slope (operand 1) broadcasts to X. ONNX PRelu 7–16.
@@ -43,6 +44,12 @@ package struct PRelu: Operator {
           values[$0] < 0 ? values[$0] * slopes[chosen[$0]] : values[$0]
         })
     ]
+  }
+}
+
+extension PRelu: PlannedOperator {
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    try .combining(.prelu, request)
   }
 }
 

@@ -1,5 +1,6 @@
 import Foundation
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = aᵇ with multidirectional broadcasting, in the element type of a; integers to a power below 0 give
@@ -40,6 +41,28 @@ package struct Pow: Operator {
       left >>= 1
     }
     return result
+  }
+}
+
+extension Pow: PlannedOperator {
+  /// Exponents that are one exact operation: 2, 1, ½ and −1.
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let x = try request.operands.required(0)
+    guard x.fact.element == .float32, request.outputs[0].shape == x.shape,
+      let exponent = try request.operands.required(1).fact.constant, exponent.count == 1
+    else { return nil }
+    let tier = request.tier
+    switch exponent.doubles()[0] {
+    case 1: return .alias(of: 0, layout: x.layout)
+    case 2:
+      return .mapping(x) { (x, y, count) in
+        let row = RowOperand(x, row: 0)
+        tier.combine(.multiply, rows: 1, columns: count, row, row, to: y, row: 0)
+      }
+    case 0.5: return .mapping(x) { tier.apply(.sqrt, count: $2, $0, to: $1) }
+    case -1: return .mapping(x) { tier.apply(.reciprocal, count: $2, $0, to: $1) }
+    default: return nil
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = 1 / x. ONNX Reciprocal 6–13.
@@ -6,6 +7,7 @@ package struct Reciprocal: UnaryOperator {
   package static let name = "Reciprocal"
   package init() {}
   package func apply(_ x: Double) -> Double { 1 / x }
+  package var elementKernel: ElementKernel? { .function(.reciprocal) }
 }
 
 extension Reciprocal: ImportableOperator {

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = max(x, 0), NaN for NaN. ONNX Relu 6–14.
@@ -8,6 +9,7 @@ package struct Relu: NumericUnaryOperator {
   package func apply(_ x: Double) -> Double { x < 0 ? 0 : x }
   package func apply(_ x: Int64) -> Int64 { max(x, 0) }
   package func apply(_ x: UInt64) -> UInt64 { x }
+  package var elementKernel: ElementKernel? { .function(.relu) }
 }
 
 extension Relu: ImportableOperator {

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = x rounded to the nearest whole number, ties to even. ONNX Round 11–22.
@@ -6,6 +7,7 @@ package struct Round: UnaryOperator {
   package static let name = "Round"
   package init() {}
   package func apply(_ x: Double) -> Double { x.rounded(.toNearestOrEven) }
+  package var elementKernel: ElementKernel? { .formula }
 }
 
 extension Round: ImportableOperator {

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = x + b where x < −λ, x − b where x > λ, else 0. ONNX Shrink 9.
@@ -16,6 +17,7 @@ package struct Shrink: UnaryOperator {
     if x < -Double(lambda) { return x + Double(bias) }
     return x > Double(lambda) ? x - Double(bias) : 0
   }
+  package var elementKernel: ElementKernel? { .formula }
 }
 
 extension Shrink: ImportableOperator {

@@ -1,5 +1,6 @@
 import Foundation
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = 1 / (1 + e⁻ˣ). ONNX Sigmoid 6–13.
@@ -7,6 +8,7 @@ package struct Sigmoid: UnaryOperator {
   package static let name = "Sigmoid"
   package init() {}
   package func apply(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
+  package var elementKernel: ElementKernel? { .function(.sigmoid) }
 }
 
 extension Sigmoid: ImportableOperator {

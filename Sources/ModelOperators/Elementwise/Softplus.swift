@@ -1,5 +1,6 @@
 import Foundation
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = ln(1 + eˣ). ONNX Softplus 1–22.
@@ -7,6 +8,7 @@ package struct Softplus: UnaryOperator {
   package static let name = "Softplus"
   package init() {}
   package func apply(_ x: Double) -> Double { max(x, 0) + log1p(exp(-abs(x))) }
+  package var elementKernel: ElementKernel? { .function(.softplus) }
 }
 
 extension Softplus: ImportableOperator {

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = x / (1 + |x|). ONNX Softsign 1–22.
@@ -6,6 +7,7 @@ package struct Softsign: UnaryOperator {
   package static let name = "Softsign"
   package init() {}
   package func apply(_ x: Double) -> Double { x / (1 + abs(x)) }
+  package var elementKernel: ElementKernel? { .function(.softsign) }
 }
 
 extension Softsign: ImportableOperator {

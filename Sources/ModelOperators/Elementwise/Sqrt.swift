@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = √x. ONNX Sqrt 6–13.
@@ -6,6 +7,7 @@ package struct Sqrt: UnaryOperator {
   package static let name = "Sqrt"
   package init() {}
   package func apply(_ x: Double) -> Double { x.squareRoot() }
+  package var elementKernel: ElementKernel? { .function(.sqrt) }
 }
 
 extension Sqrt: ImportableOperator {

@@ -1,9 +1,11 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// The sum of any number of operands, with multidirectional broadcasting. ONNX Sum 8–13.
 package struct Sum: VariadicOperator {
   package static let name = "Sum"
+  package static let binaryFunction: BinaryFunction? = .add
   package init() {}
   package func accepts(_ element: ElementType) -> Bool { element.isFloatingPoint }
   package func apply(_ a: Double, _ b: Double) -> Double { a + b }

@@ -1,5 +1,6 @@
 import Foundation
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = x / (1 + exp(−α·x)). ONNX Swish 24.
@@ -12,6 +13,7 @@ package struct Swish: UnaryOperator {
     self.alpha = alpha
   }
   package func apply(_ x: Double) -> Double { x / (1 + exp(-Double(alpha) * x)) }
+  package var elementKernel: ElementKernel? { alpha == 1 ? .function(.silu) : nil }
 }
 
 extension Swish: ImportableOperator {

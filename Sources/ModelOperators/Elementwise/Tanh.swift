@@ -1,5 +1,6 @@
 import Foundation
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = tanh x. ONNX Tanh 6–13.
@@ -7,6 +8,7 @@ package struct Tanh: UnaryOperator {
   package static let name = "Tanh"
   package init() {}
   package func apply(_ x: Double) -> Double { tanh(x) }
+  package var elementKernel: ElementKernel? { .function(.tanh) }
 }
 
 extension Tanh: ImportableOperator {

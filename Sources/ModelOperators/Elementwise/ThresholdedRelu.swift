@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// y = x where x > α, else 0. ONNX ThresholdedRelu 10–22.
@@ -11,6 +12,7 @@ package struct ThresholdedRelu: UnaryOperator {
     self.alpha = alpha
   }
   package func apply(_ x: Double) -> Double { x > Double(alpha) ? x : 0 }
+  package var elementKernel: ElementKernel? { .formula }
 }
 
 extension ThresholdedRelu: ImportableOperator {

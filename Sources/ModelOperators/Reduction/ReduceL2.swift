@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// √(Σ x²), along the axes of operand 1. ONNX ReduceL2 1–18 (before 18 the axes are an attribute).
@@ -8,6 +9,7 @@ package struct ReduceL2: ReductionOperator {
     Field("keepdims", \ReduceL2.keepDimensions),
     Field("noop_with_empty_axes", \ReduceL2.noopWithEmptyAxes),
   ]
+  package static let rowReduction: RowReduction? = .l2
   package var keepDimensions = true
   package var noopWithEmptyAxes = false
   package init() {}

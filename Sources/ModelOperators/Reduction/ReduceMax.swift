@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// the greatest x, NaN where there is one; of nothing, the least value of the type, along the axes of operand 1. ONNX ReduceMax 1–20 (before 18 the axes are an attribute).
@@ -8,9 +9,13 @@ package struct ReduceMax: ReductionOperator {
     Field("keepdims", \ReduceMax.keepDimensions),
     Field("noop_with_empty_axes", \ReduceMax.noopWithEmptyAxes),
   ]
+  package static let rowReduction: RowReduction? = .maximum
   package var keepDimensions = true
   package var noopWithEmptyAxes = false
   package init() {}
+  package func reduceNothing(of element: ElementType) -> Int64? {
+    element.integerRange?.lowerBound
+  }
   package func accepts(_ element: ElementType) -> Bool { true }
   package func reduce(_ values: [Double]) -> Double {
     values.reduce(-.infinity) { $0.isNaN || $0 > $1 ? $0 : $1 }

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// Σ x / n; of integers, towards zero, along the axes of operand 1. ONNX ReduceMean 1–18 (before 18 the axes are an attribute).
@@ -8,6 +9,7 @@ package struct ReduceMean: ReductionOperator {
     Field("keepdims", \ReduceMean.keepDimensions),
     Field("noop_with_empty_axes", \ReduceMean.noopWithEmptyAxes),
   ]
+  package static let rowReduction: RowReduction? = .mean
   package var keepDimensions = true
   package var noopWithEmptyAxes = false
   package init() {}

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// the least x, NaN where there is one; of nothing, the greatest value of the type, along the axes of operand 1. ONNX ReduceMin 1–20 (before 18 the axes are an attribute).
@@ -8,9 +9,13 @@ package struct ReduceMin: ReductionOperator {
     Field("keepdims", \ReduceMin.keepDimensions),
     Field("noop_with_empty_axes", \ReduceMin.noopWithEmptyAxes),
   ]
+  package static let rowReduction: RowReduction? = .minimum
   package var keepDimensions = true
   package var noopWithEmptyAxes = false
   package init() {}
+  package func reduceNothing(of element: ElementType) -> Int64? {
+    element.integerRange?.upperBound
+  }
   package func accepts(_ element: ElementType) -> Bool { true }
   package func reduce(_ values: [Double]) -> Double {
     values.reduce(.infinity) { $0.isNaN || $0 < $1 ? $0 : $1 }

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// Σ x, along the axes of operand 1. ONNX ReduceSum 1–13 (before 13 the axes are an attribute).
@@ -9,6 +10,7 @@ package struct ReduceSum: ReductionOperator {
     Field("noop_with_empty_axes", \ReduceSum.noopWithEmptyAxes),
   ]
   package static let axesOperandVersion = 13
+  package static let rowReduction: RowReduction? = .sum
   package var keepDimensions = true
   package var noopWithEmptyAxes = false
   package init() {}

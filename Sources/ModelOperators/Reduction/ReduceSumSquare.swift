@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// Σ x², along the axes of operand 1. ONNX ReduceSumSquare 1–18 (before 18 the axes are an attribute).
@@ -8,6 +9,7 @@ package struct ReduceSumSquare: ReductionOperator {
     Field("keepdims", \ReduceSumSquare.keepDimensions),
     Field("noop_with_empty_axes", \ReduceSumSquare.noopWithEmptyAxes),
   ]
+  package static let rowReduction: RowReduction? = .sumOfSquares
   package var keepDimensions = true
   package var noopWithEmptyAxes = false
   package init() {}

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// An operator on pairs of elements of two tensors that broadcast (`BR1`, `BR2`).
@@ -39,17 +40,20 @@ extension BroadcastingOperator {
 }
 
 /// Arithmetic on pairs of elements.
-package protocol BinaryOperator: BroadcastingOperator {
+package protocol BinaryOperator: BroadcastingOperator, PlannedOperator {
   func apply(_ a: Double, _ b: Double) -> Double
   func apply(_ a: Int64, _ b: Int64) -> Int64
   /// For uint64; by default the signed formula on the same bits.
   func apply(_ a: UInt64, _ b: UInt64) -> UInt64
   /// The right operand that leaves the left one as it is, so that unknown extents pass through.
   static var rightIdentity: Int? { get }
+  /// The kernel of float32 elements; nil where the reference must do.
+  static var binaryFunction: BinaryFunction? { get }
 }
 
 extension BinaryOperator {
   package static var rightIdentity: Int? { nil }
+  package static var binaryFunction: BinaryFunction? { nil }
 
   package func apply(_ a: UInt64, _ b: UInt64) -> UInt64 {
     UInt64(bitPattern: apply(Int64(bitPattern: a), Int64(bitPattern: b)))
@@ -80,6 +84,58 @@ extension BinaryOperator {
     return combineExtents(a, b) { (x, y) in
       if let identity = Self.rightIdentity, y == .fixed(identity) { return x }
       return Dimension.combine(x, y) { Int(apply(Int64($0), Int64($1))) }
+    }
+  }
+}
+
+// MARK: - Kernel
+
+extension BinaryOperator {
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    guard let function = Self.binaryFunction else { return nil }
+    return try .combining(function, request)
+  }
+}
+
+extension PlannedKernel {
+  /// A kernel of two float32 operands that broadcast. Channels-last where every operand of the output's
+  /// shape is, else row-major.
+  static func combining(
+    _ function: BinaryFunction, _ request: KernelRequest
+  ) throws(ModelError) -> PlannedKernel? {
+    let operands = try request.operands.all()
+    guard operands.count == 2, operands.allSatisfy({ $0.fact.element == .float32 }) else {
+      return nil
+    }
+    let shape = try Shape.broadcast(operands[0].shape, operands[1].shape)
+    let whole = operands.indices.filter { operands[$0].shape == shape }
+    let layout: Layout =
+      !whole.isEmpty && shape.rank >= 3
+        && whole.allSatisfy({ operands[$0].layout == .channelsLast }) ? .channelsLast : .rowMajor
+    let layouts = operands.map { $0.shape == shape ? layout : .rowMajor }
+    let strides = zip(operands, layouts).map { (operand, own) in
+      operand.shape == shape
+        ? own.strides(of: shape) : operand.shape.broadcastStrides(to: shape)
+    }
+    let target = layout.strides(of: shape)
+    let loops = ElementLoops(
+      layout.axisOrder(rank: shape.rank).map {
+        .init(extent: shape[$0], strides: SIMD4(strides[0][$0], strides[1][$0], target[$0], 0))
+      })
+    let (row, column) = (loops.rows.strides, loops.columns.strides)
+    guard column.x <= 1, column.y <= 1 else { return nil }
+    let tier = request.tier
+    return PlannedKernel(
+      operandLayouts: layouts, outputLayouts: [layout], overwritableOperands: whole
+    ) { (frame) throws(ModelError) in
+      let (a, b) = (frame.input(0, as: Float.self), frame.input(1, as: Float.self))
+      let y = frame.output(0, as: Float.self)
+      loops.run(on: frame.pool) { (offset, rows, columns) in
+        tier.combine(
+          function, rows: rows, columns: columns,
+          RowOperand(a + offset.x, row: row.x, column: column.x),
+          RowOperand(b + offset.y, row: row.y, column: column.y), to: y + offset.z, row: row.z)
+      }
     }
   }
 }

@@ -1,9 +1,10 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// An operator that makes one element of all those along some axes. Operands: X and, where given, the
 /// axes; none means every axis, or none at all with ``noopWithEmptyAxes`` (`RD1`…`RD3`).
-package protocol ReductionOperator: Operator {
+package protocol ReductionOperator: PlannedOperator {
   var keepDimensions: Bool { get set }
   var noopWithEmptyAxes: Bool { get set }
   /// Opset from which the axes are an operand; an attribute before.
@@ -14,11 +15,17 @@ package protocol ReductionOperator: Operator {
   func reduce(_ values: [Int64]) -> Int64
   /// For uint64; by default the signed formula on the same bits.
   func reduce(_ values: [UInt64]) -> UInt64
+  /// The kernel of float32 elements; nil where the reference must do.
+  static var rowReduction: RowReduction? { get }
+  /// The result for no integers where that depends on their type.
+  func reduceNothing(of element: ElementType) -> Int64?
 }
 
 extension ReductionOperator {
   package static var axesOperandVersion: Int { 18 }
   package func accepts(_ element: ElementType) -> Bool { element != .bool }
+  package static var rowReduction: RowReduction? { nil }
+  package func reduceNothing(of element: ElementType) -> Int64? { nil }
 
   /// By way of the floats, towards zero.
   package func reduce(_ values: [Int64]) -> Int64 {
@@ -106,6 +113,9 @@ extension ReductionOperator {
         Tensor(x.element, groups.shape, doubles: groups.map(x.doubles()) { reduce($0) })
       ]
     }
+    if groups.members.isEmpty, let nothing = reduceNothing(of: x.element) {
+      return [Tensor(x.element, groups.shape, integers: groups.starts.map { _ in nothing })]
+    }
     let values = x.integers()
     guard x.element == .uint64 else {
       return [Tensor(x.element, groups.shape, integers: groups.map(values) { reduce($0) })]
@@ -117,6 +127,48 @@ extension ReductionOperator {
           Int64(bitPattern: reduce($0))
         })
     ]
+  }
+}
+
+// MARK: - Kernel
+
+extension ReductionOperator {
+  /// Rows of X, which are copied together first where the reduced axes are not the last ones.
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let x = try request.operands.required(0)
+    guard x.fact.element == .float32, let reduction = Self.rowReduction, x.shape.count > 0 else {
+      return nil
+    }
+    let axes: [Int]
+    do {
+      axes = try reduced(request.operands.optional(1)?.fact, rank: x.shape.rank)
+    } catch  where error.code == .unknownShape {
+      return nil
+    }
+    let source = StridedView(x.shape, strides: x.layout.strides(of: x.shape)).axes
+    let kept = source.indices.filter { !axes.contains($0) }
+    let gathered = StridedView(offset: 0, axes: (kept + axes).map { source[$0] })
+    let copy = try StridedCopy(gathered, layout: .rowMajor, size: 4)
+    let columns = axes.reduce(1) { $0 * x.shape[$1] }
+    let rows = x.shape.count / columns
+    let tier = request.tier
+    return PlannedKernel(
+      operandLayouts: [x.layout], scratchByteCount: copy.isIdentity ? 0 : x.shape.count * 4
+    ) { (frame) throws(ModelError) in
+      var from = frame.input(0, as: Float.self)
+      if !copy.isIdentity {
+        copy.run(from: from, to: frame.scratch, on: frame.pool)
+        from = UnsafePointer(frame.scratch.assumingMemoryBound(to: Float.self))
+      }
+      let y = frame.output(0, as: Float.self)
+      let pieces = x.shape.count < 32_768 ? 1 : min(frame.pool.threads, rows)
+      frame.pool.run(tasks: pieces) { [from] piece in
+        let range = rows * piece / pieces..<rows * (piece + 1) / pieces
+        tier.reduce(
+          reduction, rows: range.count, columns: columns, from + range.lowerBound * columns,
+          row: columns, to: y + range.lowerBound)
+      }
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import ModelIR
 import TensorCore
 
 /// A moving operator whose outputs are strided views of operand 0.
-package protocol ViewOperator: MovingOperator {
+package protocol ViewOperator: MovingOperator, PlannedOperator {
   /// What each output shows of `source`, which is operand 0.
   func views(
     of source: StridedView, _ operands: Operands<Fact>
@@ -17,6 +17,44 @@ extension ViewOperator {
       outputs.append(x.gathering(try Shape(view.extents), from: view.indices()))
     }
     return outputs
+  }
+}
+
+extension ViewOperator {
+  /// Copies every view, in the layout in which operand 0 arrives, or whichever needs no copy.
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let x = try request.operands.required(0)
+    let size = x.fact.element.byteCount
+    let views: [StridedView]
+    do {
+      views = try self.views(
+        of: StridedView(x.shape, strides: x.layout.strides(of: x.shape)),
+        request.operands.map { $0.fact })
+    } catch  where error.code == .unknownShape {
+      return nil
+    }
+    if views.count == 1 {
+      for layout in [x.layout, .rowMajor, .channelsLast]
+      where layout == .rowMajor || (views[0].axes.count >= 3 && x.fact.constant == nil) {
+        let copy = try StridedCopy(views[0], layout: layout, size: size)
+        guard copy.isIdentity, try Shape(views[0].extents).count == x.shape.count else { continue }
+        var kernel = PlannedKernel.alias(of: 0, layout: x.layout)
+        kernel.outputLayouts = [layout]
+        return kernel
+      }
+    }
+    let layouts = views.map { $0.axes.count >= 3 ? x.layout : .rowMajor }
+    var copies: [StridedCopy] = []
+    for (view, layout) in zip(views, layouts) {
+      copies.append(try StridedCopy(view, layout: layout, size: size))
+    }
+    return PlannedKernel(operandLayouts: [x.layout], outputLayouts: layouts) {
+      [copies] (frame) throws(ModelError) in
+      guard let source = frame.inputs[0] else { return }
+      for (copy, target) in zip(copies, frame.outputs) {
+        copy.run(from: source, to: target, on: frame.pool)
+      }
+    }
   }
 }
 
