@@ -40,6 +40,7 @@ let package = Package(
     module("ModelOperators", ["ModelIR", "ModelKernels", "TensorCore"]),
     module(
       "ModelRuntime", ["ModelOperators", "ModelIR", "ModelKernels", "TensorCore", "COpenBLAS"]),
+    module("ModelPasses", ["ModelOperators", "ModelIR", "TensorCore"]),
     module("ModelVerification", ["ModelRuntime", "ModelIR", "TensorCore"]),
     module("ModelFamilies", ["MediaIO", "ModelIR", "TensorCore"]),
     .target(
@@ -62,6 +63,12 @@ let package = Package(
     tests(
       "ConformanceTests",
       ["OnnxFormat", "ModelRuntime", "ModelVerification", "ModelIR", "TensorCore"]),
+    tests(
+      "PassTests",
+      [
+        "ModelPasses", "ModelVerification", "ModelRuntime", "OnnxFormat", "ModelOperators",
+        "ModelIR", "TensorCore",
+      ]),
     tests("RuntimeTests", ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
     tests(
       "VerificationTests", ["ModelVerification", "ModelOperators", "ModelIR", "TensorCore"]),

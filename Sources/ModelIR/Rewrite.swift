@@ -4,8 +4,19 @@ import TensorCore
 package protocol Pass: Sendable {
   /// Kebab-case, unique; the name of its file in `golden/passes`.
   var name: String { get }
-  /// Returns the changed graph and the number of rewrites; at most `limit` are made.
-  func run(on graph: Graph, limit: Int) throws(ModelError) -> (graph: Graph, rewrites: Int)
+  /// Makes at most `limit` rewrites.
+  func run(on graph: Graph, limit: Int) throws(ModelError) -> Rewritten
+}
+
+/// A graph after a pass, and the names of the nodes that were rewritten, in order.
+package struct Rewritten: Sendable {
+  package let graph: Graph
+  package let sites: [String]
+
+  package init(_ graph: Graph, sites: [String]) {
+    self.graph = graph
+    self.sites = sites
+  }
 }
 
 /// A rule that sees one node at a time.
@@ -26,8 +37,16 @@ package struct RewriteSite {
   package let operands: [ValueID?]
   /// Quantization of the node's outputs, to be passed on by a rule that keeps them.
   package let quantizations: [QuantizationParameters?]
+  /// Names of the node's outputs, for those that take their place.
+  package let outputNames: [String]
   /// Readers of each operand in the old graph: 1 where the node is the only one.
   package let operandUses: [Int]
+
+  /// True where the node or what it reads is stored as integers that stand for real numbers.
+  package var isQuantized: Bool {
+    quantizations.contains { $0 != nil }
+      || operands.contains { $0.map { graph.type($0).quantization != nil } ?? false }
+  }
 
   package func operand(_ index: Int) -> ValueID? {
     index < operands.count ? operands[index] : nil
@@ -52,6 +71,17 @@ package struct RewriteSite {
     guard index < operandUses.count, operandUses[index] == 1 else { return nil }
     return producer(index, as: type)
   }
+
+  /// Appends `op` in place of the node: its values keep the node's names, the node itself is called
+  /// after `origin`, by default the node.
+  package mutating func replace(
+    _ node: Node, by op: any Operator, to operands: [ValueID?], after origin: Node? = nil
+  ) throws(ModelError) -> [ValueID] {
+    let source = origin ?? node
+    return try graph.append(
+      op, named: source.name, to: operands, origin: source.origin, outputNames: outputNames,
+      quantizedAs: quantizations)
+  }
 }
 
 /// Runs one rule over every node by rebuilding the graph, so that order stays topological and every
@@ -62,24 +92,24 @@ package struct Rewriting<Rule: Rewrite>: Pass {
 
   package init(_ rule: Rule) { self.rule = rule }
 
-  package func run(on graph: Graph, limit: Int) throws(ModelError) -> (graph: Graph, rewrites: Int)
-  {
+  package func run(on graph: Graph, limit: Int) throws(ModelError) -> Rewritten {
     let uses = graph.useCounts()
-    var rewrites = 0
+    var sites: [String] = []
     let rebuilt = try graph.rebuilt { (node, operands, new) throws(ModelError) in
-      guard rewrites < limit else { return nil }
+      guard sites.count < limit else { return nil }
       var site = RewriteSite(
         graph: new, operands: operands, quantizations: graph.quantizations(of: node),
+        outputNames: node.outputs.map { graph[$0].name },
         operandUses: node.inputs.map { $0.map { uses[$0.index] } ?? 0 })
       new = Graph()  // the site holds the only reference, so that appending does not copy
       let replaced = try during("\(Rule.name) at '\(node.name)'") { () throws(ModelError) in
         try rule.replacement(for: node, at: &site)
       }
       new = site.graph
-      if replaced != nil { rewrites += 1 }
+      if replaced != nil { sites.append(node.name) }
       return replaced
     }
-    return (rewrites == 0 ? graph : try rebuilt.withoutDeadCode(), rewrites)
+    return Rewritten(sites.isEmpty ? graph : try rebuilt.withoutDeadCode(), sites: sites)
   }
 }
 
@@ -174,8 +204,11 @@ package struct Pipeline: Sendable {
   package struct Step: Sendable {
     package let pass: String
     package let round: Int
-    package let rewrites: Int
+    /// Names of the nodes that were rewritten.
+    package let sites: [String]
+    /// Nodes that the graph now has.
     package let nodes: Int
+    package var rewrites: Int { sites.count }
   }
 
   /// Runs to the fixed point, verifying after every pass that changed something.
@@ -194,17 +227,19 @@ package struct Pipeline: Sendable {
       var changed = false
       for pass in passes {
         guard left > 0 else { return current }
-        let (next, rewrites) = try during("pass '\(pass.name)'") { () throws(ModelError) in
+        let result = try during("pass '\(pass.name)'") { () throws(ModelError) in
           let result = try pass.run(on: current, limit: left)
-          if result.rewrites > 0 { try result.graph.verify() }
+          if !result.sites.isEmpty { try result.graph.verify() }
           return result
         }
-        guard rewrites > 0 else { continue }
+        guard !result.sites.isEmpty else { continue }
         changed = true
-        left -= rewrites
-        current = next
+        left -= result.sites.count
+        current = result.graph
         try observe(
-          Step(pass: pass.name, round: round, rewrites: rewrites, nodes: next.nodes.count), next)
+          Step(
+            pass: pass.name, round: round, sites: result.sites, nodes: current.nodes.count),
+          current)
       }
       if !changed { return current }
     }

@@ -93,6 +93,7 @@ package let allOperators: [any Operator.Type] = [
   Mul.self,
   Neg.self,
   NonZero.self,
+  NormalizeL2.self,
   Not.self,
   NumericRange.self,
   OneHot.self,

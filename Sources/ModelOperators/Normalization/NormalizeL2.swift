@@ -1,0 +1,64 @@
+import ModelIR
+import TensorCore
+
+/// Each line along one axis divided by its Euclidean norm, or by `epsilon` where the norm is less:
+/// y = x / max(‖x‖₂, ε).
+///
+/// Clauses `NL1`… of `formats/operators.md`; no ONNX kind: a pass makes it of ReduceL2, Clip and Div, which is
+/// how exporters write `torch.nn.functional.normalize`.
+package struct NormalizeL2: AxisOperator {
+  package static let name = "NormalizeL2"
+  package static let fields = [
+    Field("axis", \NormalizeL2.axis), Field("epsilon", \NormalizeL2.epsilon),
+  ]
+
+  /// Counted from the end where negative.
+  package var axis = -1
+  package var epsilon: Float = 1e-12
+
+  package init() {}
+  package init(axis: Int, epsilon: Float) {
+    self.axis = axis
+    self.epsilon = epsilon
+  }
+
+  package func apply(_ line: [Double]) -> [Double] {
+    let norm = line.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    // The comparison is false for NaN, which stays.
+    let divisor = norm < Double(epsilon) ? Double(epsilon) : norm
+    return line.map { $0 / divisor }
+  }
+}
+
+// MARK: - Kernel
+
+extension NormalizeL2: PlannedOperator {
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let shape = try request.operands.required(0).shape
+    guard request.outputs[0].element == .float32, request.outputs[0].quantization == nil else {
+      return nil
+    }
+    let axis = try Shape.resolve(axis: axis, rank: shape.rank)
+    let extent = shape.rank == 0 ? 1 : shape[axis]
+    let inner = shape.rank == 0 ? 1 : shape.count(axis + 1..<shape.rank)
+    let lines = extent == 0 ? 0 : shape.count / extent
+    let least = Double(epsilon)
+    return PlannedKernel(overwritableOperands: [0]) { (frame) throws(ModelError) in
+      let x = frame.input(0, as: Float.self)
+      let y = frame.output(0, as: Float.self)
+      for line in 0..<lines {
+        let start = line / inner * extent * inner + line % inner
+        var sum = 0.0
+        for index in 0..<extent {
+          let value = Double(x[start + index * inner])
+          sum += value * value
+        }
+        let norm = sum.squareRoot()
+        let divisor = norm < least ? least : norm
+        for index in 0..<extent {
+          y[start + index * inner] = Float(Double(x[start + index * inner]) / divisor)
+        }
+      }
+    }
+  }
+}

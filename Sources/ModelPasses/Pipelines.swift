@@ -1,0 +1,37 @@
+import ModelIR
+import TensorCore
+
+/// Every pass, in the order in which `portable` runs them.
+///
+/// First what makes other things visible (aliases, constants, extents), then what recognises a function in its
+/// parts, while the parts are still apart; then the one form of a thing that has several; then what folds into
+/// weights, because only then is it known which sums and activations are left to fuse. A residual comes before
+/// the activation that follows it.
+package let allPasses: [any Pass] = [
+  RemoveDeadCode(),
+  Rewriting(RemoveIdentity()),
+  Rewriting(FoldConstants()),
+  Rewriting(FoldShapeArithmetic()),
+  MergeCommonSubexpressions(),
+  Rewriting(RecogniseNormalizeL2()),
+  Rewriting(RecogniseGelu()),
+  Rewriting(RecogniseHardSwish()),
+  Rewriting(RecogniseSilu()),
+  Rewriting(RecogniseLayerNormalization()),
+  Rewriting(RemoveExpand()),
+  Rewriting(MergeReshapes()),
+  Rewriting(MergeTransposes()),
+  Rewriting(FuseTranspose()),
+  Rewriting(FusePad()),
+  Rewriting(MakeLinear()),
+  Rewriting(FoldBatchNormalization()),
+  Rewriting(FoldChannelArithmetic()),
+  Rewriting(FuseResidualAdd()),
+  Rewriting(FuseActivation()),
+]
+
+extension Pipeline {
+  /// What every model goes through before it is stored or quantized: values stay, and no pass knows which
+  /// machine will run them.
+  package static let portable = Pipeline(allPasses)
+}
