@@ -23,6 +23,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 // Listed from the bottom up: a target depends only on targets above it.
 let package = Package(
   name: "maquette",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2")
+  ],
   targets: [
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(
@@ -37,6 +40,9 @@ let package = Package(
     module("MediaIO", ["TensorCore", "CSndfile", "CPng"]),
     module("ModelKernels", ["CKernels", "TensorCore"]),
     module("ModelIR", ["TensorCore"]),
+    module(
+      "ModelBundle",
+      ["ModelIR", "TensorCore", "CZstd", .product(name: "Crypto", package: "swift-crypto")]),
     module("ModelOperators", ["ModelIR", "ModelKernels", "TensorCore"]),
     module(
       "ModelRuntime", ["ModelOperators", "ModelIR", "ModelKernels", "TensorCore", "COpenBLAS"]),
@@ -55,6 +61,12 @@ let package = Package(
     tests("KernelTests", ["ModelKernels", "TensorCore"]),
     tests("MediaTests", ["MediaIO", "TensorCore"]),
     tests("ModelIRTests", ["ModelOperators", "ModelIR", "TensorCore"]),
+    tests(
+      "BundleTests",
+      [
+        "ModelBundle", "ModelOperators", "ModelIR", "TensorCore", "CZstd",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ]),
     tests("OperatorTests", ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
     tests("OnnxFormatTests", ["OnnxFormat", "ModelOperators", "ModelIR", "TensorCore"]),
     tests(

@@ -45,6 +45,9 @@ package struct Graph: Sendable {
 
   package init() {}
 
+  /// The value at `index` of ``values``.
+  package func id(at index: Int) -> ValueID { ValueID(index: index) }
+
   package subscript(_ id: ValueID) -> Value { values[id.index] }
   package func fact(_ id: ValueID) -> Fact { values[id.index].fact }
   package func type(_ id: ValueID) -> TensorType { values[id.index].fact.type }

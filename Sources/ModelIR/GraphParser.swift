@@ -5,7 +5,7 @@ import TensorCore
 struct GraphParser {
   private var scanner: TextScanner
   private let operators: [String: any Operator.Type]
-  private let tensors: [Tensor]
+  private let tensors: [Tensor?]
   private let limits: GraphTextLimits
   private var constantBytesLeft: Int
   private var graph = Graph()
@@ -13,7 +13,7 @@ struct GraphParser {
   private var portCount = 0
 
   init(
-    _ text: String, operators: [any Operator.Type], tensors: [Tensor], limits: GraphTextLimits
+    _ text: String, operators: [any Operator.Type], tensors: [Tensor?], limits: GraphTextLimits
   ) throws(ModelError) {
     scanner = TextScanner(text)
     var named: [String: any Operator.Type] = [:]
@@ -379,10 +379,9 @@ struct GraphParser {
     }
     if stored, scanner.take("#") {
       let number: Int = try scanner.integer()
-      guard tensors.indices.contains(number) else {
+      guard tensors.indices.contains(number), let tensor = tensors[number] else {
         throw place.error("there is no tensor #\(number)")
       }
-      let tensor = tensors[number]
       guard tensor.element == type.element, tensor.shape == shape else {
         throw place.error("tensor #\(number) is \(tensor.type)")
       }

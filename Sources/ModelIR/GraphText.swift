@@ -28,12 +28,15 @@ package enum GraphText {
   /// - Throws: `malformed-input` for text outside the grammar, `unsupported-operator`, and what
   ///   ``Graph/append(_:named:to:origin:outputNames:quantizedAs:)`` throws; all name line and column.
   package static func parse(
-    _ text: String, operators: [any Operator.Type], tensors: [Tensor] = [],
+    _ text: String, operators: [any Operator.Type], tensors: [Tensor?] = [],
     limits: GraphTextLimits = GraphTextLimits()
   ) throws(ModelError) -> Graph {
     var parser = try GraphParser(text, operators: operators, tensors: tensors, limits: limits)
     return try parser.parse()
   }
+
+  /// A type as the text form writes it (`T5`).
+  package static func describe(_ type: TensorType) -> String { TensorText.type(type, limit: nil) }
 
   /// True for names that need no quotes (`T3`).
   static func isIdentifier(_ name: some StringProtocol) -> Bool {

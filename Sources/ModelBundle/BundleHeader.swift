@@ -1,0 +1,192 @@
+import TensorCore
+
+/// The table of contents of a bundle (`B6`…`B13`).
+package struct BundleHeader: Sendable, Hashable {
+  package enum Kind: String, Sendable, CaseIterable {
+    case record, graph, golden, tensors
+
+    /// Sections are in the order of their kinds.
+    var order: Int { Kind.allCases.firstIndex(of: self) ?? 0 }
+  }
+
+  /// A stretch of the file that is one zstd frame. Sections follow each other without gaps.
+  package struct Section: Sendable, Hashable {
+    package let kind: Kind
+    package let name: String
+    /// Of the content.
+    package let digest: Digest
+    package let byteCount: Int
+    /// Of the frame.
+    package let storedByteCount: Int
+  }
+
+  /// A tensor: the next bytes of the content of its section.
+  package struct Entry: Sendable, Hashable {
+    package let element: ElementType
+    package let shape: Shape
+    /// Index of a section of kind `tensors`.
+    package let section: Int
+    package var byteCount: Int { shape.count * element.byteCount }
+  }
+
+  package let sections: [Section]
+  package let tensors: [Entry]
+
+  var json: JSON {
+    [
+      "sections": .array(
+        sections.map { section in
+          [
+            "kind": .string(section.kind.rawValue), "name": .string(section.name),
+            "sha256": .string(section.digest.description), "size": .integer(section.byteCount),
+            "stored": .integer(section.storedByteCount),
+          ]
+        }),
+      "tensors": .array(
+        tensors.map { entry in
+          [
+            "element": .string(entry.element.rawValue),
+            "section": .integer(entry.section),
+            "shape": .array(entry.shape.dimensions.map { .integer($0) }),
+          ]
+        }),
+    ]
+  }
+
+  init(sections: [Section], tensors: [Entry]) {
+    self.sections = sections
+    self.tensors = tensors
+  }
+
+  init(bytes: [UInt8]) throws(ModelError) {
+    let members = try JSON(bytes: bytes, canonical: true)
+      .members(["sections", "tensors"], of: "B6: the header")
+    sections = try members.member("sections").array("B6: sections").map(
+      { (json) throws(ModelError) in try Section(json) })
+    tensors = try members.member("tensors").array("B6: tensors").map(
+      { (json) throws(ModelError) in try Entry(json) })
+  }
+
+  /// Everything that can be known before any section is unpacked.
+  ///
+  /// - Parameters:
+  ///   - storedByteCount: bytes between the header and the signature or the end.
+  func check(
+    storedByteCount: Int, fileByteCount: Int, limits: BundleLimits
+  ) throws(ModelError) {
+    guard sections.count <= limits.sections, tensors.count <= limits.tensors else {
+      throw ModelError(
+        .limitExceeded, "B20: \(sections.count) sections and \(tensors.count) tensors")
+    }
+    var names: Set<String> = []
+    var stored = 0
+    var content = 0
+    var order = 0
+    for section in sections {
+      guard section.name.utf8.count <= limits.nameBytes else {
+        throw ModelError(.limitExceeded, "B20: a section's name above \(limits.nameBytes) bytes")
+      }
+      guard section.kind.order >= order else {
+        throw ModelError(.malformedInput, "B9: '\(section.name)' is out of order")
+      }
+      order = section.kind.order
+      if section.kind != .tensors {
+        guard names.insert("\(section.kind.rawValue) \(section.name)").inserted else {
+          throw ModelError(.malformedInput, "B9: two sections are \(section)")
+        }
+      }
+      let (nextStored, overflow) = stored.addingReportingOverflow(section.storedByteCount)
+      let (nextContent, contentOverflow) = content.addingReportingOverflow(section.byteCount)
+      guard !overflow, !contentOverflow else {
+        throw ModelError(.malformedInput, "B10: sections longer than any file")
+      }
+      stored = nextStored
+      content = nextContent
+      let limit =
+        switch section.kind {
+        case .record, .golden: limits.recordBytes
+        case .graph: limits.graphTextBytes
+        case .tensors: limits.contentBytes
+        }
+      guard section.byteCount <= limit else {
+        throw ModelError(.limitExceeded, "B20: \(section.byteCount) bytes of \(section)")
+      }
+    }
+    guard stored == storedByteCount else {
+      throw ModelError(
+        .malformedInput,
+        "B10: sections take \(stored) bytes where the file has \(storedByteCount)")
+    }
+    let expanded = limits.expansion * fileByteCount + limits.expansionFloor
+    guard content <= limits.contentBytes, content <= expanded else {
+      throw ModelError(
+        .limitExceeded, "B12: \(fileByteCount) bytes that unpack to \(content)")
+    }
+    try checkTensors()
+  }
+
+  /// Tensors fill their sections, in order.
+  private func checkTensors() throws(ModelError) {
+    var filled = [Int](repeating: 0, count: sections.count)
+    var last = 0
+    for (index, entry) in tensors.enumerated() {
+      guard entry.section >= last, sections.indices.contains(entry.section),
+        sections[entry.section].kind == .tensors
+      else {
+        throw ModelError(
+          .malformedInput, "B13: tensor #\(index) is in section \(entry.section)")
+      }
+      last = entry.section
+      guard entry.byteCount <= sections[entry.section].byteCount - filled[entry.section] else {
+        throw ModelError(
+          .malformedInput, "B13: tensor #\(index) goes beyond \(sections[entry.section])")
+      }
+      filled[entry.section] += entry.byteCount
+    }
+    for (index, section) in sections.enumerated() where section.kind == .tensors {
+      guard filled[index] == section.byteCount else {
+        throw ModelError(
+          .malformedInput,
+          "B13: tensors of \(filled[index]) bytes do not fill the \(section.byteCount) of \(section)"
+        )
+      }
+    }
+  }
+}
+
+extension BundleHeader.Section: CustomStringConvertible {
+  package var description: String { "\(kind.rawValue) '\(name)'" }
+}
+
+extension BundleHeader.Section {
+  init(_ json: JSON) throws(ModelError) {
+    let members = try json.members(
+      ["kind", "name", "sha256", "size", "stored"], of: "B9: a section")
+    let kindName = try members.member("kind").string("B9: a section's kind")
+    guard let kind = BundleHeader.Kind(rawValue: kindName) else {
+      throw ModelError(.unsupportedFeature, "B9: sections of kind '\(kindName)' are not known")
+    }
+    guard let digest = Digest(try members.member("sha256").string("B9: sha256")) else {
+      throw ModelError(.malformedInput, "B9: sha256 is not 64 lower-case hexadecimal digits")
+    }
+    self.init(
+      kind: kind, name: try members.member("name").string("B9: a section's name"),
+      digest: digest, byteCount: try members.member("size").count("B9: size"),
+      storedByteCount: try members.member("stored").count("B9: stored"))
+  }
+}
+
+extension BundleHeader.Entry {
+  init(_ json: JSON) throws(ModelError) {
+    let members = try json.members(["element", "section", "shape"], of: "B13: a tensor")
+    let name = try members.member("element").string("B13: element")
+    guard let element = ElementType(rawValue: name) else {
+      throw ModelError(.unsupportedFeature, "B13: element type '\(name)' is not known")
+    }
+    let extents = try members.member("shape").array("B13: shape").map(
+      { (json) throws(ModelError) in try json.count("B13: an extent") })
+    self.init(
+      element: element, shape: try Shape(extents),
+      section: try members.member("section").count("B13: section"))
+  }
+}

@@ -1,0 +1,72 @@
+import TensorCore
+
+/// The first 64 bytes of a bundle (`B2`…`B5`).
+struct BundlePreamble {
+  static let byteCount = 64
+  static let magic: [UInt8] = [0x89, 0x4D, 0x41, 0x51, 0x0D, 0x0A, 0x1A, 0x0A]
+  static let version = 1
+  /// A public key and a signature.
+  static let signatureByteCount = 96
+
+  var isSigned: Bool
+  let headerByteCount: Int
+  let fileByteCount: Int
+  let headerDigest: Digest
+
+  var bytes: [UInt8] {
+    func little(_ value: Int, _ count: Int) -> [UInt8] {
+      (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+    return BundlePreamble.magic + little(BundlePreamble.version, 4) + little(isSigned ? 1 : 0, 4)
+      + little(headerByteCount, 8) + little(fileByteCount, 8) + headerDigest.bytes
+  }
+
+  init(isSigned: Bool, header: [UInt8], contentByteCount: Int) {
+    self.isSigned = isSigned
+    headerByteCount = header.count
+    headerDigest = Digest(of: header)
+    fileByteCount =
+      BundlePreamble.byteCount + header.count + contentByteCount
+      + (isSigned ? BundlePreamble.signatureByteCount : 0)
+  }
+
+  /// Reads and checks the preamble of `file`: everything but the header's own content.
+  init(of file: [UInt8], limits: BundleLimits) throws(ModelError) {
+    func little(_ range: Range<Int>) -> UInt64 {
+      range.reversed().reduce(0) { $0 << 8 | UInt64(file[$1]) }
+    }
+    guard file.count >= BundlePreamble.byteCount else {
+      throw ModelError(.malformedInput, "B2: \(file.count) bytes are too few for a bundle")
+    }
+    guard file.starts(with: BundlePreamble.magic) else {
+      throw ModelError(.malformedInput, "B2: not a bundle")
+    }
+    guard little(8..<12) == BundlePreamble.version else {
+      throw ModelError(
+        .unsupportedFeature, "B3: bundle version \(little(8..<12)); this is version 1")
+    }
+    guard little(12..<16) <= 1 else {
+      throw ModelError(.unsupportedFeature, "B3: flags \(little(12..<16)) that version 1 lacks")
+    }
+    isSigned = little(12..<16) == 1
+    guard little(24..<32) == UInt64(file.count) else {
+      throw ModelError(
+        .malformedInput, "B4: the bundle has \(little(24..<32)) bytes and the file \(file.count)")
+    }
+    fileByteCount = file.count
+    guard little(16..<24) <= UInt64(limits.headerBytes) else {
+      throw ModelError(
+        .limitExceeded, "B20: a header of \(little(16..<24)) bytes; \(limits.headerBytes) at most")
+    }
+    headerByteCount = Int(little(16..<24))
+    let rest = file.count - BundlePreamble.byteCount - headerByteCount
+    guard rest >= (isSigned ? BundlePreamble.signatureByteCount : 0) else {
+      throw ModelError(.malformedInput, "B4: the header is longer than the file")
+    }
+    let header = Array(file[BundlePreamble.byteCount..<BundlePreamble.byteCount + headerByteCount])
+    headerDigest = Digest(of: header)
+    guard Array(file[32..<64]) == headerDigest.bytes else {
+      throw ModelError(.integrityFailure, "B5: the header does not have the preamble's digest")
+    }
+  }
+}

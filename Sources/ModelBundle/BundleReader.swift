@@ -1,0 +1,251 @@
+import ModelIR
+import TensorCore
+
+/// Reads bundles. Opening checks everything that can be known without unpacking; what is unpacked then
+/// has the size and digest that the header says, or is an error.
+package struct BundleReader: Sendable {
+  package let header: BundleHeader
+  /// Whose valid signature the bundle bears; nil where it has none.
+  package let signer: VerifyingKey?
+  /// Of the whole file.
+  package var byteCount: Int { file.count }
+
+  private let file: [UInt8]
+  /// Where each section starts in ``file``.
+  private let starts: [Int]
+  private let limits: BundleLimits
+
+  /// - Throws: `missing-input`, `input-output`, and what ``init(bytes:limits:)`` throws.
+  package init(path: String, limits: BundleLimits = BundleLimits()) throws(ModelError) {
+    let bytes = try FileAccess.read(path)
+    do { try self.init(bytes: bytes, limits: limits) } catch {
+      throw error.during("reading bundle \(path)")
+    }
+  }
+
+  /// - Throws: `malformed-input`, `unsupported-feature`, `limit-exceeded` or `integrity-failure`, with
+  ///   the clause of `formats/bundle.md`.
+  package init(bytes: [UInt8], limits: BundleLimits = BundleLimits()) throws(ModelError) {
+    let preamble = try BundlePreamble(of: bytes, limits: limits)
+    let headerEnd = BundlePreamble.byteCount + preamble.headerByteCount
+    var end = bytes.count
+    if preamble.isSigned {
+      end -= BundlePreamble.signatureByteCount
+      signer = try BundleSignatureBlock.verify(
+        Array(bytes[end...]), of: Array(bytes[..<BundlePreamble.byteCount]))
+    } else {
+      signer = nil
+    }
+    let header = try BundleHeader(bytes: Array(bytes[BundlePreamble.byteCount..<headerEnd]))
+    try header.check(
+      storedByteCount: end - headerEnd, fileByteCount: bytes.count, limits: limits)
+    var starts: [Int] = []
+    var next = headerEnd
+    for section in header.sections {
+      starts.append(next)
+      next += section.storedByteCount
+    }
+    self.header = header
+    self.limits = limits
+    self.starts = starts
+    file = bytes
+    for (index, section) in header.sections.enumerated() {
+      try withFrame(index) { (frame) throws(ModelError) in
+        try during("checking \(section)") { () throws(ModelError) in
+          try ZstdFrame.check(frame, size: section.byteCount, windowLog: limits.windowLog)
+        }
+      }
+    }
+  }
+
+  /// - Throws: `integrity-failure` unless one of `keys` has signed the bundle.
+  package func require(signedBy keys: [VerifyingKey]) throws(ModelError) {
+    guard let signer else {
+      throw ModelError(.integrityFailure, "B18: the bundle is not signed")
+    }
+    guard keys.contains(signer) else {
+      throw ModelError(.integrityFailure, "B18: the bundle is signed by another key, \(signer)")
+    }
+  }
+
+  // MARK: - Parts
+
+  package var graphNames: [String] { names(of: .graph) }
+  package var recordNames: [String] { names(of: .record) }
+  package var goldenNames: [String] { names(of: .golden) }
+
+  private func names(of kind: BundleHeader.Kind) -> [String] {
+    header.sections.filter { $0.kind == kind }.map(\.name)
+  }
+
+  private func index(of kind: BundleHeader.Kind, _ name: String) -> Int? {
+    header.sections.firstIndex { $0.kind == kind && $0.name == name }
+  }
+
+  /// - Throws: `missing-input` where there is no such record.
+  package func record(_ name: String) throws(ModelError) -> JSON {
+    guard let index = index(of: .record, name) else {
+      throw ModelError(.missingInput, "the bundle has no record '\(name)'")
+    }
+    return try json(index)
+  }
+
+  package func manifest() throws(ModelError) -> BundleManifest {
+    guard let index = index(of: .record, BundleContents.manifestRecord) else {
+      throw ModelError(.malformedInput, "B16: the bundle has no manifest")
+    }
+    return try json(index).decoded()
+  }
+
+  /// The text form of a graph, with numbered constants.
+  package func graphText(_ name: String = BundleContents.mainGraph) throws(ModelError) -> String {
+    guard let index = index(of: .graph, name) else {
+      throw ModelError(.missingInput, "the bundle has no graph '\(name)'")
+    }
+    return try text(index)
+  }
+
+  /// Everything, or everything but the golden cases and the tensors that only they need.
+  ///
+  /// - Parameter operators: every operator that the graphs may name.
+  package func contents(
+    operators: [any Operator.Type], goldens wanted: Bool = true
+  ) throws(ModelError) -> BundleContents {
+    let manifest = try manifest()
+    var records: [String: JSON] = [:]
+    for name in recordNames where name != BundleContents.manifestRecord {
+      records[name] = try record(name)
+    }
+    let tensors = try tensors { wanted || $0.name != "goldens" }
+    var textLimits = GraphTextLimits()
+    textLimits.constantBytes = limits.inlineConstantBytes
+    var graphs: [BundleContents.NamedGraph] = []
+    for (index, section) in header.sections.enumerated() where section.kind == .graph {
+      let text = try text(index)
+      let graph = try during("reading \(section)") { () throws(ModelError) in
+        try GraphText.parse(text, operators: operators, tensors: tensors, limits: textLimits)
+      }
+      graphs.append(BundleContents.NamedGraph(section.name, graph))
+    }
+    var contents = BundleContents(graphs: graphs, manifest: manifest, records: records)
+    guard wanted else { return contents }
+    for (index, section) in header.sections.enumerated() where section.kind == .golden {
+      contents.goldens.append(
+        try during("reading \(section)") { () throws(ModelError) in
+          try golden(section.name, try json(index), tensors, contents)
+        })
+    }
+    return contents
+  }
+
+  private func golden(
+    _ name: String, _ json: JSON, _ tensors: [Tensor?], _ contents: BundleContents
+  ) throws(ModelError) -> StoredGolden {
+    let golden = try StoredGolden(name: name, json) { (number) throws(ModelError) in
+      guard tensors.indices.contains(number), let tensor = tensors[number] else {
+        throw ModelError(.malformedInput, "B15: there is no tensor #\(number)")
+      }
+      return tensor
+    }
+    guard let graph = contents.graph(golden.graph) else {
+      throw ModelError(.malformedInput, "B15: there is no graph '\(golden.graph)'")
+    }
+    try golden.check(against: graph)
+    return golden
+  }
+
+  // MARK: - Unpacking
+
+  private func withFrame<R>(
+    _ index: Int, _ body: (UnsafeRawBufferPointer) throws(ModelError) -> R
+  ) throws(ModelError) -> R {
+    let start = starts[index]
+    let end = start + header.sections[index].storedByteCount
+    return try file.withUnsafeBufferPointer { (buffer) throws(ModelError) in
+      try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[start..<end]))
+    }
+  }
+
+  /// Fills `content` with what section `index` holds.
+  private func unpack(
+    _ index: Int, into content: UnsafeMutableRawBufferPointer
+  ) throws(ModelError) {
+    let section = header.sections[index]
+    try during("unpacking \(section)") { () throws(ModelError) in
+      try withFrame(index) { (frame) throws(ModelError) in
+        try ZstdFrame.decompress(frame, into: content)
+      }
+      guard Digest(of: UnsafeRawBufferPointer(content)) == section.digest else {
+        throw ModelError(.integrityFailure, "B17: the content does not have the header's digest")
+      }
+    }
+  }
+
+  private func bytes(_ index: Int) throws(ModelError) -> [UInt8] {
+    var content = [UInt8](repeating: 0, count: header.sections[index].byteCount)
+    try content.withUnsafeMutableBufferPointer { (buffer) throws(ModelError) in
+      try unpack(index, into: UnsafeMutableRawBufferPointer(buffer))
+    }
+    return content
+  }
+
+  private func json(_ index: Int) throws(ModelError) -> JSON {
+    let bytes = try bytes(index)
+    return try during("reading \(header.sections[index])") { () throws(ModelError) in
+      try JSON(bytes: bytes, canonical: true)
+    }
+  }
+
+  private func text(_ index: Int) throws(ModelError) -> String {
+    guard let text = String(validating: try bytes(index), as: UTF8.self) else {
+      throw ModelError(.malformedInput, "T1: \(header.sections[index]) is not UTF-8")
+    }
+    return text
+  }
+
+  /// The tensors of the sections that are wanted, on all cores.
+  private func tensors(
+    of wanted: (BundleHeader.Section) -> Bool
+  ) throws(ModelError) -> [Tensor?] {
+    var members = [[Int]](repeating: [], count: header.sections.count)
+    for (number, entry) in header.tensors.enumerated() { members[entry.section].append(number) }
+    let indices = header.sections.indices.filter {
+      header.sections[$0].kind == .tensors && wanted(header.sections[$0])
+    }
+    let unpacked = try concurrently(indices.count) { [members] (task) throws(ModelError) in
+      try unpackTensors(indices[task], members[indices[task]])
+    }
+    var tensors = [Tensor?](repeating: nil, count: header.tensors.count)
+    for (number, tensor) in unpacked.joined() { tensors[number] = tensor }
+    return tensors
+  }
+
+  private func unpackTensors(
+    _ section: Int, _ members: [Int]
+  ) throws(ModelError) -> [(Int, Tensor)] {
+    var made: [(Int, Tensor)] = []
+    if members.count == 1 {
+      let entry = header.tensors[members[0]]
+      let tensor = try Tensor(entry.element, entry.shape) { (out) throws(ModelError) in
+        try unpack(section, into: out)
+      }
+      made = [(members[0], tensor)]
+    } else {
+      let content = try bytes(section)
+      var offset = 0
+      for number in members {
+        let entry = header.tensors[number]
+        let slice = content[offset..<offset + entry.byteCount]
+        offset += entry.byteCount
+        made.append(
+          (number, Tensor(entry.element, entry.shape, writing: { $0.copyBytes(from: slice) })))
+      }
+    }
+    for (number, tensor) in made
+    where !GraphText.areElements(tensor.bytes, of: tensor.element) {
+      throw ModelError(
+        .malformedInput, "B13: tensor #\(number) has bytes that are no \(tensor.element)")
+    }
+    return made
+  }
+}

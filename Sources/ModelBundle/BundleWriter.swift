@@ -1,0 +1,179 @@
+import ModelIR
+import TensorCore
+
+/// Makes bundles: the same contents and options give the same bytes (`B19`).
+package struct BundleWriter: Sendable {
+  /// zstd's level. Weights of eight bits hardly differ between 3 and 19.
+  package var level = 9
+  package var signingKey: SigningKey?
+  package var limits = BundleLimits()
+
+  package init(signingKey: SigningKey? = nil) { self.signingKey = signingKey }
+
+  /// Tensors below this many bytes share sections.
+  static let smallTensorBytes = 64 << 10
+  static let sharedSectionBytes = 1 << 20
+
+  /// Puts the bundle at `path`, all or nothing.
+  package func write(_ contents: BundleContents, to path: String) throws(ModelError) {
+    try FileAccess.replace(path, with: try bytes(of: contents))
+  }
+
+  /// - Throws: `invalid-value` for names that repeat or goldens that do not fit their graph;
+  ///   `limit-exceeded` for what no reader would take.
+  package func bytes(of contents: BundleContents) throws(ModelError) -> [UInt8] {
+    var table = TensorTable()
+    var drafts = try records(of: contents)
+    for named in contents.graphs {
+      var numbers: [ValueID: Int] = [:]
+      for (index, value) in named.graph.values.enumerated() {
+        guard let tensor = value.fact.constant else { continue }
+        numbers[named.graph.id(at: index)] = try table.number(tensor, group: "constants")
+      }
+      let text = GraphText.print(named.graph, .numbered(numbers))
+      drafts.append(Draft(kind: .graph, name: named.name, content: .bytes(Array(text.utf8))))
+    }
+    for golden in contents.goldens {
+      guard let graph = contents.graph(golden.graph) else {
+        throw ModelError(.invalidValue, "golden '\(golden.name)' names no graph of the bundle")
+      }
+      try during("golden '\(golden.name)'") { () throws(ModelError) in
+        try golden.check(against: graph)
+      }
+      let json = try golden.json { (tensor) throws(ModelError) in
+        try table.number(tensor, group: "goldens")
+      }
+      drafts.append(Draft(kind: .golden, name: golden.name, content: .bytes(json.bytes)))
+    }
+    let first = drafts.count
+    let (sections, entries) = table.sections(from: first)
+    return try assemble(drafts + sections, entries)
+  }
+
+  private func records(of contents: BundleContents) throws(ModelError) -> [Draft] {
+    var records = contents.records
+    guard records[BundleContents.manifestRecord] == nil else {
+      throw ModelError(.invalidValue, "the record 'manifest' is the manifest's own")
+    }
+    records[BundleContents.manifestRecord] = try JSON(encoding: contents.manifest)
+    return records.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+      .map { Draft(kind: .record, name: $0.key, content: .bytes($0.value.bytes)) }
+  }
+
+  private func assemble(
+    _ drafts: [Draft], _ entries: [BundleHeader.Entry]
+  ) throws(ModelError) -> [UInt8] {
+    let packed = try concurrently(drafts.count) { (index) throws(ModelError) in
+      try drafts[index].content.withBytes { (bytes) throws(ModelError) in
+        (digest: Digest(of: bytes), frame: try ZstdFrame.compress(bytes, level: level))
+      }
+    }
+    let sections = zip(drafts, packed).map { draft, packed in
+      BundleHeader.Section(
+        kind: draft.kind, name: draft.name, digest: packed.digest,
+        byteCount: draft.content.byteCount, storedByteCount: packed.frame.count)
+    }
+    let header = BundleHeader(sections: sections, tensors: entries)
+    let headerBytes = header.json.bytes
+    guard headerBytes.count <= limits.headerBytes else {
+      throw ModelError(.limitExceeded, "B20: a header of \(headerBytes.count) bytes")
+    }
+    let stored = packed.reduce(0) { $0 + $1.frame.count }
+    let preamble = BundlePreamble(
+      isSigned: signingKey != nil, header: headerBytes, contentByteCount: stored)
+    try header.check(
+      storedByteCount: stored, fileByteCount: preamble.fileByteCount, limits: limits)
+    var file = preamble.bytes
+    file.reserveCapacity(preamble.fileByteCount)
+    file += headerBytes
+    for section in packed { file += section.frame }
+    if let signingKey { file += try BundleSignatureBlock.sign(preamble.bytes, with: signingKey) }
+    return file
+  }
+}
+
+/// A section before it is packed.
+struct Draft: Sendable {
+  enum Content: Sendable {
+    case bytes([UInt8])
+    case tensors([Tensor])
+
+    var byteCount: Int {
+      switch self {
+      case .bytes(let bytes): bytes.count
+      case .tensors(let tensors): tensors.reduce(0) { $0 + $1.byteCount }
+      }
+    }
+
+    func withBytes<R>(
+      _ body: (UnsafeRawBufferPointer) throws(ModelError) -> R
+    ) throws(ModelError) -> R {
+      switch self {
+      case .tensors(let tensors) where tensors.count == 1: return try body(tensors[0].bytes)
+      case .tensors(let tensors):
+        var joined: [UInt8] = []
+        joined.reserveCapacity(byteCount)
+        for tensor in tensors { joined.append(contentsOf: tensor.bytes) }
+        return try joined.withUnsafeBufferPointer { (buffer) throws(ModelError) in
+          try body(UnsafeRawBufferPointer(buffer))
+        }
+      case .bytes(let bytes):
+        return try bytes.withUnsafeBufferPointer { (buffer) throws(ModelError) in
+          try body(UnsafeRawBufferPointer(buffer))
+        }
+      }
+    }
+  }
+
+  let kind: BundleHeader.Kind
+  let name: String
+  let content: Content
+}
+
+/// The tensors of a bundle, each stored once (`B14`).
+private struct TensorTable {
+  private struct Key: Hashable {
+    let element: ElementType
+    let shape: Shape
+    let digest: Digest
+  }
+  private var numbers: [Key: Int] = [:]
+  private var known: [ObjectIdentifier: Digest] = [:]
+  private var tensors: [(tensor: Tensor, group: String)] = []
+
+  mutating func number(_ tensor: Tensor, group: String) throws(ModelError) -> Int {
+    guard GraphText.areElements(tensor.bytes, of: tensor.element) else {
+      throw ModelError(.invalidValue, "bytes that are not \(tensor.element)")
+    }
+    let storage = ObjectIdentifier(tensor.storage)
+    let digest = known[storage] ?? Digest(of: tensor)
+    known[storage] = digest
+    let key = Key(element: tensor.element, shape: tensor.shape, digest: digest)
+    if let number = numbers[key] { return number }
+    numbers[key] = tensors.count
+    tensors.append((tensor, group))
+    return tensors.count - 1
+  }
+
+  /// Large tensors have a section of their own; small neighbours of one group share one.
+  func sections(from first: Int) -> (drafts: [Draft], entries: [BundleHeader.Entry]) {
+    var groups: [(name: String, tensors: [Tensor], byteCount: Int, isShared: Bool)] = []
+    var entries: [BundleHeader.Entry] = []
+    for (tensor, group) in tensors {
+      let isSmall = tensor.byteCount < BundleWriter.smallTensorBytes
+      if isSmall, let last = groups.last, last.isShared, last.name == group,
+        last.byteCount + tensor.byteCount <= BundleWriter.sharedSectionBytes
+      {
+        groups[groups.count - 1].tensors.append(tensor)
+        groups[groups.count - 1].byteCount += tensor.byteCount
+      } else {
+        groups.append((group, [tensor], tensor.byteCount, isSmall))
+      }
+      entries.append(
+        BundleHeader.Entry(
+          element: tensor.element, shape: tensor.shape, section: first + groups.count - 1))
+    }
+    let drafts = groups.map { Draft(kind: .tensors, name: $0.name, content: .tensors($0.tensors)) }
+    return (drafts, entries)
+  }
+}

@@ -1,0 +1,23 @@
+import Dispatch
+import Synchronization
+import TensorCore
+
+/// `body` of every index below `count`, on all cores; results are in order whatever ran first.
+///
+/// - Throws: the error of the lowest index that has one.
+func concurrently<Result: Sendable>(
+  _ count: Int, _ body: @Sendable (Int) throws(ModelError) -> Result
+) throws(ModelError) -> [Result] {
+  let results = Mutex<[Swift.Result<Result, ModelError>?]>(.init(repeating: nil, count: count))
+  DispatchQueue.concurrentPerform(iterations: count) { index in
+    let result: Swift.Result<Result, ModelError>
+    do throws(ModelError) { result = .success(try body(index)) } catch { result = .failure(error) }
+    results.withLock { $0[index] = result }
+  }
+  var ordered: [Result] = []
+  ordered.reserveCapacity(count)
+  for result in results.withLock({ $0 }) {
+    if let result { ordered.append(try result.get()) }
+  }
+  return ordered
+}

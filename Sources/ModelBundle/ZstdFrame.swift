@@ -1,0 +1,61 @@
+import CZstd
+import TensorCore
+
+/// One zstd frame that says how long its content is (`B11`, `B12`).
+enum ZstdFrame {
+  static func compress(_ content: UnsafeRawBufferPointer, level: Int) throws(ModelError) -> [UInt8]
+  {
+    let bound = ZSTD_compressBound(content.count)
+    var status = 0
+    let frame = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+      status = ZSTD_compress(
+        buffer.baseAddress, bound, content.baseAddress, content.count, Int32(level))
+      count = ZSTD_isError(status) == 0 ? status : 0
+    }
+    guard ZSTD_isError(status) == 0 else { throw failure("compressing", status) }
+    return frame
+  }
+
+  /// Refuses a frame that is not exactly one frame of `size` bytes of content.
+  static func check(
+    _ frame: UnsafeRawBufferPointer, size: Int, windowLog: Int
+  ) throws(ModelError) {
+    guard frame.count >= 6, frame.prefix(4).elementsEqual([0x28, 0xB5, 0x2F, 0xFD]) else {
+      throw ModelError(.malformedInput, "B11: not a zstd frame")
+    }
+    let descriptor = frame[4]
+    let isSingleSegment = descriptor & 0x20 != 0
+    guard descriptor & 0x1F == 0 else {
+      throw ModelError(
+        .unsupportedFeature, "B11: a zstd frame with a checksum, dictionary or unknown bit")
+    }
+    guard isSingleSegment || descriptor >> 6 != 0 else {
+      throw ModelError(.malformedInput, "B11: a zstd frame without content size")
+    }
+    guard isSingleSegment || Int(frame[5] >> 3) + 10 <= windowLog else {
+      throw ModelError(.limitExceeded, "B12: a zstd window above 2^\(windowLog)")
+    }
+    guard ZSTD_getFrameContentSize(frame.baseAddress, frame.count) == UInt64(size) else {
+      throw ModelError(.malformedInput, "B11: a zstd frame whose content size is not \(size)")
+    }
+    guard ZSTD_findFrameCompressedSize(frame.baseAddress, frame.count) == frame.count else {
+      throw ModelError(.malformedInput, "B11: a zstd frame that does not end with its section")
+    }
+  }
+
+  /// Fills `content` exactly. The frame has passed ``check(_:size:windowLog:)``.
+  static func decompress(
+    _ frame: UnsafeRawBufferPointer, into content: UnsafeMutableRawBufferPointer
+  ) throws(ModelError) {
+    let status = ZSTD_decompress(
+      content.baseAddress, content.count, frame.baseAddress, frame.count)
+    guard ZSTD_isError(status) == 0 else { throw failure("decompressing", status) }
+    guard status == content.count else {
+      throw ModelError(.malformedInput, "B11: a zstd frame with \(status) bytes of content")
+    }
+  }
+
+  private static func failure(_ step: String, _ status: Int) -> ModelError {
+    ModelError(.malformedInput, "B11: \(step): \(String(cString: ZSTD_getErrorName(status)))")
+  }
+}

@@ -1,0 +1,163 @@
+import Foundation
+import ModelBundle
+import ModelIR
+import TensorCore
+import Testing
+
+func expectSame(_ a: BundleContents, _ b: BundleContents) {
+  #expect(a.graphs.map(\.name) == b.graphs.map(\.name))
+  for (x, y) in zip(a.graphs, b.graphs) {
+    #expect(GraphText.print(x.graph) == GraphText.print(y.graph))
+    #expect(x.graph.values.map(\.fact.constant) == y.graph.values.map(\.fact.constant))
+  }
+  #expect(a.manifest == b.manifest)
+  #expect(a.records == b.records)
+  #expect(a.goldens == b.goldens)
+}
+
+@Suite struct BundleTests {
+  @Test func contentsReadBack() throws {
+    let contents = try Sample.contents()
+    let bytes = try BundleWriter().bytes(of: contents)
+    let reader = try BundleReader(bytes: bytes)
+    #expect(reader.signer == nil)
+    #expect(reader.graphNames == ["main", "bank"])
+    #expect(reader.recordNames == ["calibration", "family", "manifest"])
+    expectSame(contents, try reader.contents(operators: Sample.operators))
+  }
+
+  @Test func sameContentsGiveTheSameBytes() throws {
+    let first = try BundleWriter().bytes(of: try Sample.contents())
+    let second = try BundleWriter().bytes(of: try Sample.contents())
+    #expect(first == second)
+    let again = try BundleReader(bytes: first).contents(operators: Sample.operators)
+    #expect(try BundleWriter().bytes(of: again) == first)
+  }
+
+  @Test func equalTensorsAreStoredOnce() throws {
+    let reader = try BundleReader(bytes: try BundleWriter().bytes(of: try Sample.contents()))
+    // Six constants, two of them equal, and two golden tensors.
+    #expect(reader.header.tensors.count == 7)
+    #expect(
+      reader.header.sections.map(\.name).suffix(4) == [
+        "constants", "constants", "constants", "goldens",
+      ])
+  }
+
+  @Test func goldensCanBeLeftOut() throws {
+    let reader = try BundleReader(bytes: try BundleWriter().bytes(of: try Sample.contents()))
+    let contents = try reader.contents(operators: Sample.operators, goldens: false)
+    #expect(contents.goldens.isEmpty)
+    #expect(contents.graphs.count == 2)
+  }
+
+  @Test func signaturesAreChecked() throws {
+    let key = try Sample.key()
+    let bytes = try BundleWriter(signingKey: key).bytes(of: try Sample.contents())
+    let reader = try BundleReader(bytes: bytes)
+    #expect(reader.signer == key.verifyingKey)
+    try reader.require(signedBy: [SigningKey().verifyingKey, key.verifyingKey])
+    expectFailure(.integrityFailure) {
+      try reader.require(signedBy: [SigningKey().verifyingKey])
+    }
+    let unsigned = try BundleReader(bytes: try BundleWriter().bytes(of: try Sample.contents()))
+    expectFailure(.integrityFailure) { try unsigned.require(signedBy: [key.verifyingKey]) }
+    // The same content signed: only flag, length and the last 96 bytes differ.
+    let plain = try BundleWriter().bytes(of: try Sample.contents())
+    #expect(plain[32...] == bytes[32..<plain.count])
+  }
+
+  @Test func keysComeAsPEMOrHexadecimal() throws {
+    // RFC 8032, test 1, as `openssl pkey` writes it.
+    let seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
+    let key = try SigningKey(
+      text: """
+        -----BEGIN PRIVATE KEY-----
+        MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
+        -----END PRIVATE KEY-----
+
+        """)
+    #expect(key.text == seed + "\n")
+    let expected = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+    #expect(key.verifyingKey.description == expected)
+    #expect(try SigningKey(text: seed).verifyingKey == key.verifyingKey)
+    let pem = """
+      -----BEGIN PUBLIC KEY-----
+      MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+      -----END PUBLIC KEY-----
+      """
+    #expect(try VerifyingKey(text: pem) == key.verifyingKey)
+    for text in [
+      "", "abc", pem, seed + "00", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+    ] {
+      expectFailure(.malformedInput) { _ = try SigningKey(text: text) }
+    }
+  }
+
+  @Test func writingReplacesAllOrNothing() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = folder.appending(path: "model.maq").path()
+    try FileAccess.replace(path, with: [1, 2, 3])
+    try BundleWriter().write(try Sample.contents(), to: path)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path()) == ["model.maq"])
+    expectSame(
+      try Sample.contents(), try BundleReader(path: path).contents(operators: Sample.operators))
+    expectFailure(.cannotCreate) {
+      try FileAccess.replace(folder.appending(path: "none/model.maq").path(), with: [1])
+    }
+    expectFailure(.cannotCreate) { try FileAccess.replace(folder.path(), with: [1]) }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path()) == ["model.maq"])
+    expectFailure(.missingInput) { _ = try BundleReader(path: path + "none") }
+    expectFailure(.inputOutput) { _ = try BundleReader(path: folder.path()) }
+    expectFailure(.limitExceeded) { _ = try FileAccess.read(path, limit: 10) }
+  }
+
+  @Test func writersRefuseWhatReadersWould() throws {
+    var contents = try Sample.contents()
+    contents.records["manifest"] = 1
+    expectFailure(.invalidValue) { _ = try BundleWriter().bytes(of: contents) }
+    contents = try Sample.contents()
+    contents.graphs.append(contents.graphs[0])
+    expectFailure(.malformedInput) { _ = try BundleWriter().bytes(of: contents) }
+    contents = try Sample.contents()
+    contents.goldens = [StoredGolden(name: "a", graph: "none", inputs: [], outputs: [])]
+    expectFailure(.invalidValue) { _ = try BundleWriter().bytes(of: contents) }
+    contents.goldens = [
+      StoredGolden(name: "a", inputs: [.init("x", Tensor(scalar: Float(1)))], outputs: [])
+    ]
+    expectFailure(.malformedInput) { _ = try BundleWriter().bytes(of: contents) }
+    contents = try Sample.contents()
+    var writer = BundleWriter()
+    writer.limits.headerBytes = 100
+    expectFailure(.limitExceeded) { _ = try writer.bytes(of: contents) }
+    writer = BundleWriter()
+    writer.limits.expansionFloor = 0
+    writer.limits.expansion = 1
+    contents.records["zeros"] = .array(.init(repeating: 0, count: 100_000))
+    expectFailure(.limitExceeded) { _ = try writer.bytes(of: contents) }
+  }
+
+  @Test func aBundleOfOperatorsThatAreNotThereSaysSo() throws {
+    let reader = try BundleReader(bytes: try BundleWriter().bytes(of: try Sample.contents()))
+    expectFailure(.unsupportedOperator, "'Add'") { _ = try reader.contents(operators: []) }
+  }
+}
+
+/// Expects a `ModelError` of `code` whose description contains `text`.
+func expectFailure(
+  _ code: ModelError.Code, _ text: String = "", _ location: SourceLocation = #_sourceLocation,
+  _ body: () throws -> Void
+) {
+  do {
+    try body()
+    Issue.record("no error", sourceLocation: location)
+  } catch let error as ModelError {
+    #expect(
+      error.code == code && (text.isEmpty || error.description.contains(text)), "\(error)",
+      sourceLocation: location)
+  } catch {
+    Issue.record("\(error)", sourceLocation: location)
+  }
+}

@@ -1,0 +1,166 @@
+import CZstd
+import Crypto
+import Foundation
+
+/// A second reader of `formats/bundle.md`, written from the document alone and as plainly as it goes: no
+/// code of `ModelBundle`, no limits, no speed. What it reads, the fast reader must read too.
+struct PlainReader {
+  struct Failure: Error, CustomStringConvertible {
+    let description: String
+    init(_ clause: String) { description = clause }
+  }
+
+  struct Section {
+    let kind: String
+    let name: String
+    let content: Data
+  }
+
+  struct StoredTensor: Equatable {
+    let element: String
+    let shape: [Int]
+    let bytes: Data
+  }
+
+  private(set) var sections: [Section] = []
+  private(set) var tensors: [StoredTensor] = []
+  private(set) var publicKey: Data?
+
+  init(_ file: Data) throws {
+    func number(_ offset: Int, _ count: Int) -> Int {
+      (0..<count).reversed().reduce(0) { $0 << 8 | Int(file[offset + $1]) }
+    }
+    // B2…B5: the preamble.
+    try require("B2", file.count >= 64)
+    try require("B2", Array(file[0..<8]) == [0x89, 0x4D, 0x41, 0x51, 0x0D, 0x0A, 0x1A, 0x0A])
+    try require("B3", number(8, 4) == 1 && number(12, 4) <= 1)
+    try require("B4", number(24, 8) == file.count)
+    let isSigned = number(12, 4) == 1
+    let headerEnd = 64 + number(16, 8)
+    let sectionsEnd = file.count - (isSigned ? 96 : 0)
+    try require("B4", headerEnd <= sectionsEnd)
+    let headerBytes = file[64..<headerEnd]
+    try require("B5", Data(SHA256.hash(data: headerBytes)) == file[32..<64])
+
+    // B18: the signature.
+    if isSigned {
+      let key = file[sectionsEnd..<sectionsEnd + 32]
+      let message = Data("Maquette bundle 1\0".utf8) + file[0..<64]
+      let isValid = try Curve25519.Signing.PublicKey(rawRepresentation: key)
+        .isValidSignature(file[(sectionsEnd + 32)...], for: message)
+      try require("B18", isValid)
+      publicKey = Data(key)
+    }
+
+    // B7…B10: the header and the sections, one after the other.
+    let header = try object(try JSONSerialization.jsonObject(with: headerBytes))
+    var position = headerEnd
+    for entry in try objects(header["sections"]) {
+      let stored = try integer(entry["stored"])
+      let size = try integer(entry["size"])
+      try require("B10", position + stored <= sectionsEnd)
+      let content = try unpack(file[position..<position + stored], size: size)
+      position += stored
+      let hash = SHA256.hash(data: content).map { String(format: "%02x", $0) }.joined()
+      try require("B17", entry["sha256"] as? String == hash)
+      sections.append(
+        Section(kind: try string(entry["kind"]), name: try string(entry["name"]), content: content))
+    }
+    try require("B10", position == sectionsEnd)
+
+    // B13: tensors fill their sections, in order.
+    var used = [Int](repeating: 0, count: sections.count)
+    for entry in try objects(header["tensors"]) {
+      let section = try integer(entry["section"])
+      let shape = try (entry["shape"] as? [Any] ?? []).map { try integer($0) }
+      let element = try string(entry["element"])
+      let count = shape.reduce(1, *) * (try width(of: element))
+      let start = used[section]
+      used[section] += count
+      try require("B13", used[section] <= sections[section].content.count)
+      tensors.append(
+        StoredTensor(
+          element: element, shape: shape,
+          bytes: Data(sections[section].content[start..<start + count])))
+    }
+    for (index, section) in sections.enumerated() where section.kind == "tensors" {
+      try require("B13", used[index] == section.content.count)
+    }
+  }
+
+  /// `T8`, `T13`: names, types and tensors of a graph's constants.
+  func constants(of graph: String) throws -> [(name: String, type: String, tensor: StoredTensor)] {
+    guard let section = sections.first(where: { $0.kind == "graph" && $0.name == graph }) else {
+      throw Failure("no graph \(graph)")
+    }
+    var constants: [(name: String, type: String, tensor: StoredTensor)] = []
+    for line in String(decoding: section.content, as: UTF8.self).split(separator: "\n")
+    where line.hasPrefix("constant %") {
+      guard let equals = line.range(of: " = #", options: .backwards),
+        let number = Int(line[equals.upperBound...]), tensors.indices.contains(number),
+        let colon = line[..<equals.lowerBound].range(of: ": ", options: .backwards)
+      else { throw Failure("T13: \(line)") }
+      var name = line[..<colon.lowerBound].dropFirst("constant %".count)
+      if let quote = name.firstIndex(of: "\"") { name = name[quote...].dropFirst().dropLast() }
+      constants.append(
+        (String(name), String(line[colon.upperBound..<equals.lowerBound]), tensors[number]))
+    }
+    return constants
+  }
+
+  /// `B15`: a golden case's inputs or outputs.
+  func golden(_ name: String, _ key: String) throws -> [(name: String, tensor: StoredTensor)] {
+    guard let section = sections.first(where: { $0.kind == "golden" && $0.name == name }) else {
+      throw Failure("no golden \(name)")
+    }
+    let json = try object(try JSONSerialization.jsonObject(with: section.content))
+    return try objects(json[key]).map {
+      (try string($0["name"]), tensors[try integer($0["tensor"])])
+    }
+  }
+}
+
+private func require(_ clause: String, _ condition: Bool) throws {
+  if !condition { throw PlainReader.Failure(clause) }
+}
+
+private func object(_ value: Any?) throws -> [String: Any] {
+  guard let value = value as? [String: Any] else { throw PlainReader.Failure("not an object") }
+  return value
+}
+
+private func objects(_ value: Any?) throws -> [[String: Any]] {
+  guard let value = value as? [[String: Any]] else { throw PlainReader.Failure("not objects") }
+  return value
+}
+
+private func string(_ value: Any?) throws -> String {
+  guard let value = value as? String else { throw PlainReader.Failure("not a string") }
+  return value
+}
+
+private func integer(_ value: Any?) throws -> Int {
+  guard let value = value as? Int, value >= 0 else { throw PlainReader.Failure("not a count") }
+  return value
+}
+
+/// `B11`: one zstd frame that says its content size.
+private func unpack(_ frame: Data, size: Int) throws -> Data {
+  let bytes = [UInt8](frame)
+  try require("B11", ZSTD_getFrameContentSize(bytes, bytes.count) == UInt64(size))
+  try require("B11", ZSTD_findFrameCompressedSize(bytes, bytes.count) == bytes.count)
+  var content = [UInt8](repeating: 0, count: size)
+  try require("B11", ZSTD_decompress(&content, size, bytes, bytes.count) == size)
+  return Data(content)
+}
+
+/// `B13`: bytes of one element.
+private func width(of element: String) throws -> Int {
+  switch element {
+  case "bool", "int4", "uint4", "int8", "uint8": 1
+  case "float16", "bfloat16", "int16", "uint16": 2
+  case "float32", "int32", "uint32": 4
+  case "float64", "int64", "uint64": 8
+  default: throw PlainReader.Failure("B13: \(element)")
+  }
+}

@@ -1,0 +1,69 @@
+import Foundation
+import ModelBundle
+import ModelIR
+import ModelOperators
+import TensorCore
+
+/// The bundle that most tests are about: two graphs that share a tensor, quantized constants, a golden
+/// case, records.
+enum Sample {
+  static let operators = allOperators
+
+  static func contents() throws -> BundleContents {
+    var main = Graph()
+    main.metadata["producer"] = "by hand"
+    let x = try main.addInput("x", TensorType(.float32, [.symbol("N"), 4]))
+    let bias = Tensor(try Shape([4]), [0.5, -1, 0, 2] as [Float])
+    let b = main.addConstant(bias, named: "encoder/bias")
+    let sum = try main.appendOne(Add(), named: "/encoder/Add", to: [x, b], origin: "encoder")
+    let relu = try main.appendOne(Relu(), named: "relu", to: [sum])
+    let y = try main.appendOne(Softmax(axis: 1), named: "y", to: [relu])
+    try main.addOutput("y", y)
+
+    var bank = Graph()
+    let query = try bank.addInput("query", TensorType(.float32, [4]))
+    let same = bank.addConstant(
+      Tensor(bias.element, bias.shape, doubles: bias.doubles()), named: "b")
+    let perChannel = QuantizationParameters(perChannel: [0.1, 0.25], axis: 0)
+    _ = bank.addConstant(
+      Tensor(try Shape([2, 3]), [1, -127, 3, 4, 5, 127] as [Int8], quantization: perChannel),
+      named: "w")
+    _ = bank.addConstant(
+      Tensor(vector: (0..<40_000).map { Int16(truncatingIfNeeded: $0 / 64) }), named: "large")
+    let weighed = bank.addConstant(
+      Tensor(
+        try Shape([4]), [1, 2, 3, 4] as [Int8],
+        quantization: QuantizationParameters(scale: 0.5, zeroPoint: -3)), named: "q")
+    let shape = bank.addConstant(Tensor(vector: [2, 2] as [Int64]), named: "shape")
+    let moved = try bank.appendOne(
+      Reshape(), named: "moved", to: [weighed, shape],
+      quantizedAs: QuantizationParameters(scale: 0.5, zeroPoint: -3))
+    try bank.addOutput("sum", try bank.appendOne(Add(), named: "add", to: [query, same]))
+    try bank.addOutput("moved", moved)
+
+    let input = Tensor(try Shape([2, 4]), [1, 2, 3, 4, -1, -2, -3, -4] as [Float])
+    let output = Tensor(try Shape([2, 4]), [Float](repeating: 0.25, count: 8))
+    return BundleContents(
+      graphs: [.init("main", main), .init("bank", bank)],
+      manifest: BundleManifest(
+        tool: "maquette 1", profile: "int8", family: "audio-lip-memory",
+        sources: [.init(name: "model.onnx", sha256: Digest(of: [1, 2, 3]), byteCount: 3)],
+        options: ["rounding": "nearest"]),
+      records: [
+        "calibration": ["ranges": [["value": "relu", "lower": .number(-0.5), "upper": 2]]],
+        "family": ["slots": 96],
+      ],
+      goldens: [
+        StoredGolden(
+          name: "typical", inputs: [.init("x", input)], outputs: [.init("y", output)],
+          digests: [.init("y", Digest(of: output))], layers: [.init("relu", Digest(of: input))])
+      ])
+  }
+
+  static let root = URL(filePath: #filePath).deletingLastPathComponent()
+    .appending(path: "../..").standardized
+
+  static func key() throws -> SigningKey {
+    try SigningKey(text: String(repeating: "0123456789abcdef", count: 4))
+  }
+}
