@@ -48,6 +48,9 @@ struct FormPlan {
     if let weighted = node.op as? any WeightedOperator {
       return weightedReason(node, weighted, graph)
     }
+    if let recurrent = node.op as? any IntegerRecurrentOperator {
+      return recurrentReason(node, recurrent, graph)
+    }
     if node.op is any UnaryOperator || node.op is any IntegerOperator {
       return node.outputs.count == 1 ? nil : "\(name) has more than one output"
     }
@@ -74,12 +77,25 @@ struct FormPlan {
     return nil
   }
 
+  private static func recurrentReason(
+    _ node: Node, _ op: any IntegerRecurrentOperator, _ graph: Graph
+  ) -> String? {
+    do { try op.checkIntegerForm() } catch { return error.message }
+    for index in 1...3 where index < node.inputs.count {
+      if let input = node.inputs[index], graph.constant(input) == nil {
+        return "its weights are not constant"
+      }
+    }
+    return nil
+  }
+
   /// Real-valued operands that a node would take as int8.
   static func dataOperands(_ node: Node, _ graph: Graph) -> [ValueID] {
     var result: [ValueID] = []
     for (index, input) in node.inputs.enumerated() {
       guard let input, graph.type(input).element == .float32 else { continue }
       if node.op is any WeightedOperator, index != 0, index != 3 { continue }
+      if node.op is any IntegerRecurrentOperator, index != 0 { continue }
       result.append(input)
     }
     return result
@@ -106,6 +122,8 @@ struct FormPlan {
     let operands = FormPlan.dataOperands(node, graph)
     let hasIntegerOperand = operands.contains { producedAsInteger($0) }
     let isWanted = node.outputs.contains { isWantedAsInteger($0) }
+    // A recurrent layer's weights are read anew at every step: it gains by itself.
+    if node.op is any IntegerRecurrentOperator { return nil }
     if node.op is any WeightedOperator {
       guard !hasIntegerOperand, !isWanted, let source = operands.first,
         let producer = graph.producer(of: source)

@@ -111,6 +111,8 @@ struct Lowering {
   private mutating func appendInteger(_ node: Node) throws(ModelError) {
     if let weighted = node.op as? any WeightedOperator {
       try appendWeighted(node, weighted)
+    } else if let recurrent = node.op as? any IntegerRecurrentOperator {
+      try appendRecurrent(node, recurrent)
     } else if let unary = node.op as? any UnaryOperator, !(node.op is any IntegerOperator) {
       try appendTable(node, unary)
     } else {
@@ -165,6 +167,39 @@ struct Lowering {
       outputNames: [source[output].name],
       quantizedAs: isInteger ? [try parameters(of: output)] : [])
     if isInteger { integers[output.index] = made[0] } else { floats[output.index] = made[0] }
+  }
+
+  /// A recurrent layer: int8 weights for input and state, everything else float32 (`Q42`).
+  private mutating func appendRecurrent(
+    _ node: Node, _ op: any IntegerRecurrentOperator
+  ) throws(ModelError) {
+    guard let first = node.inputs[0] else { throw ModelError(.invalidGraph, "no operand") }
+    let x = try asInteger(first)
+    guard let input = target.type(x).quantization else {
+      throw ModelError(.invalidGraph, "'\(source[first].name)' lost its parameters")
+    }
+    var operands: [ValueID?] = [x]
+    for (index, operand) in node.inputs.enumerated().dropFirst() {
+      guard let operand else {
+        operands.append(nil)
+        continue
+      }
+      if index <= 2, let weight = source.constant(operand) {
+        let stored = WeightQuantization.weights(weight, axis: 1, bias: nil, input: input)
+        operands.append(target.addConstant(stored, named: source[operand].name))
+      } else {
+        operands.append(try asFloat(operand))
+      }
+    }
+    let output = node.outputs[0]
+    let isInteger = forms.isWantedAsInteger(output)
+    let made = try target.append(
+      op, named: node.name, to: operands, origin: node.origin,
+      outputNames: node.outputs.map { source[$0].name },
+      quantizedAs: isInteger ? [try parameters(of: output)] : [])
+    for (index, (old, id)) in zip(node.outputs, made).enumerated() {
+      if index == 0, isInteger { integers[old.index] = id } else { floats[old.index] = id }
+    }
   }
 
   /// A function of one number as a table.

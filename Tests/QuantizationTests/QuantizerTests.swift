@@ -95,3 +95,50 @@ private func quantized(
   #expect(record.layers.first { $0.name == "b" }?.floatReason == "kept in float on request")
   #expect(graph.nodes.contains { $0.name == "b" && graph.type($0.outputs[0]).quantization == nil })
 }
+
+/// A bidirectional GRU, then an LSTM over what it makes.
+private func recurrentSample() throws -> Graph {
+  var graph = Graph()
+  let x = try graph.addInput("x", TensorType(.float32, [12, 2, 10]))
+  func constant(_ dimensions: [Int], _ seed: UInt64) throws -> ValueID {
+    graph.addConstant(noise(try Shape(dimensions), seed: seed), named: "c\(seed)")
+  }
+  var both = Recurrence()
+  both.direction = .bidirectional
+  let gru = try graph.append(
+    GRU(both, resetsAfter: true), named: "gru",
+    to: [x, constant([2, 24, 10], 1), constant([2, 24, 8], 2), constant([2, 48], 3)])
+  let order = graph.addConstant(Tensor(vector: [Int64(0), 0, 16]), named: "order")
+  let swapped = try graph.appendOne(Transpose([0, 2, 1, 3]), named: "t", to: [gru[0]])
+  let flat = try graph.appendOne(Reshape(), named: "flat", to: [swapped, order])
+  let lstm = try graph.append(
+    LSTM(Recurrence()), named: "lstm",
+    to: [flat, constant([1, 24, 16], 4), constant([1, 24, 6], 5), constant([1, 48], 6)])
+  try graph.addOutput("y", lstm[0])
+  try graph.addOutput("last", gru[1])
+  return graph
+}
+
+@Test func recurrentLayersTakeIntegers() throws {
+  let graph = try recurrentSample()
+  var calibration = Calibration(try Quantizer.prepared(graph))
+  let shape = try Shape([12, 2, 10])
+  for seed in 10..<14 { try calibration.observe([noise(shape, seed: UInt64(seed))]) }
+  let (integer, record) = try Quantizer(method: .minMax).quantize(calibration)
+  #expect(
+    record.layers.filter { ["gru", "lstm"].contains($0.name) && $0.floatReason == nil }.count == 2)
+  let x = noise(shape, seed: 99)
+  let expected = try ReferenceExecutor(graph).run([x])
+  let found = try ReferenceExecutor(integer).run([x])
+  for (right, own) in zip(expected, found) {
+    var (signal, error) = (0.0, 0.0)
+    for (p, q) in zip(right.doubles(), own.doubles()) {
+      signal += p * p
+      error += (p - q) * (p - q)
+    }
+    #expect(signal / error > 300, "SQNR is above 25 dB")
+  }
+  var runner = ModelRunner(integer)
+  let planned = try runner.run([x])
+  #expect(planned == found)
+}

@@ -180,6 +180,43 @@ private struct Builder {
     try builder.check([y], "\(dimensions) by \(n)", isLayer: true)
   }
 
+  @Test(arguments: 0..<16) func recurrentLayers(seed: Int) throws {
+    var builder = Builder(seed)
+    var recurrence = Recurrence()
+    recurrence.direction = builder.pick([.forward, .reverse, .bidirectional])
+    recurrence.batchFirst = builder.flag()
+    let isGated = seed % 2 == 0
+    let op: any Operator =
+      isGated
+      ? GRU(recurrence, resetsAfter: true) : LSTM(recurrence, couplesForget: builder.flag())
+    let rows = isGated ? 3 : 4
+    let (directions, hidden) = (recurrence.direction.count, builder.integer(1...20))
+    let (time, batch, features) = (
+      builder.integer(1...5), builder.integer(1...3), builder.integer(1...30)
+    )
+    let x = try builder.quantized(
+      (recurrence.batchFirst ? [batch, time] : [time, batch]) + [features])
+    let (w, _) = try builder.weights([directions, rows * hidden, features], axis: 1, for: x)
+    let (r, _) = try builder.weights([directions, rows * hidden, hidden], axis: 1, for: x)
+    var operands: [ValueID?] = [x, w, r]
+    if builder.flag() {
+      let bias = try Shape([directions, 2 * rows * hidden])
+      let values = (0..<bias.count).map { _ in builder.float() }
+      operands.append(builder.graph.addConstant(Tensor(bias, values), named: "bias"))
+    } else {
+      operands.append(nil)
+    }
+    if builder.flag() {
+      let state =
+        recurrence.batchFirst ? [batch, directions, hidden] : [directions, batch, hidden]
+      operands += [nil, try builder.input(state)]
+    }
+    let y = builder.parameters()
+    let made = try builder.graph.append(
+      op, named: "recurrent", to: operands, quantizedAs: builder.flag() ? [y] : [])
+    try builder.check(made, "\(op)", isLayer: true)
+  }
+
   @Test(arguments: [
     ([2, 3, 4, 5], [2, 3, 4, 5]), ([2, 3, 4, 5], [2, 3, 1, 1]), ([3, 1, 1], [2, 3, 4, 5]),
     ([2, 3, 4, 5], [5]), ([2, 1, 4, 1], [1, 3, 1, 5]), ([7], [7]), ([2, 3, 4, 5], [1]),

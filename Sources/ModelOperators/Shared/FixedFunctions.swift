@@ -1,0 +1,44 @@
+/// Float32 functions by the polynomials of `formats/quantization.md`, written as they stand there: what
+/// integer references use where a formula has a function of real numbers. Every operation rounds once.
+enum FixedFunctions {
+  /// `Q35`
+  static func exp(_ x: Float) -> Float {
+    guard !x.isNaN else { return x }
+    let limited = IntegerArithmetic.minimum(IntegerArithmetic.maximum(x, -150), 130)
+    let k = (limited * 0x1.715476p+0).rounded(.toNearestOrEven)
+    var r = limited - k * 0x1.63p-1
+    r = r - k * -0x1.bd0106p-13
+    let inverses: [Float] = [
+      1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1, 1,
+    ]
+    var p = inverses[0]
+    for coefficient in inverses.dropFirst() { p = p * r + coefficient }
+    let half = Int(k) >> 1
+    return (p * powerOfTwo(half)) * powerOfTwo(Int(k) - half)
+  }
+
+  private static func powerOfTwo(_ exponent: Int) -> Float {
+    Float(sign: .plus, exponent: exponent, significand: 1)
+  }
+
+  /// `Q37`
+  static func sigmoid(_ x: Float) -> Float {
+    let e = exp(-x.magnitude)
+    return (x < 0 ? e : 1) / (1 + e)
+  }
+
+  /// `Q38`
+  static func tanh(_ x: Float) -> Float {
+    let a = x.magnitude
+    if a < 0.625 {
+      let z = x * x
+      var p: Float = -0x1.75e1cep-8
+      for coefficient: Float in [
+        0x1.52269cp-6, -0x1.b83c5ap-5, 0x1.110726p-3, -0x1.555532p-2,
+      ] { p = p * z + coefficient }
+      return x + (x * z) * p
+    }
+    let large = 1 - 2 / (exp(2 * a) + 1)
+    return Float(signOf: x, magnitudeOf: large)
+  }
+}
