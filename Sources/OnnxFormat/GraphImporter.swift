@@ -54,8 +54,12 @@ struct GraphImporter {
     graph.metadata = GraphImporter.metadata(model)
     var scope = Scope()
     scope.opsets = try GraphImporter.opsets(model.opsets)
+    try checkOperators(of: model.graph, in: scope)
     try addInputs(model.graph, to: &scope)
     try append(model.graph.nodes, in: &scope)
+    guard !model.graph.outputs.isEmpty else {
+      throw ModelError(.invalidGraph, "the graph has no outputs; it computes nothing")
+    }
     for port in model.graph.outputs {
       guard let value = scope.values[port.name] else {
         throw ModelError(.invalidGraph, "graph output '\(port.name)' is made by no node")
@@ -121,6 +125,34 @@ struct GraphImporter {
   }
 
   // MARK: - Nodes
+
+  /// - Throws: `unsupported-operator`, naming every unknown operator of the graph at once.
+  private func checkOperators(of source: OnnxGraph, in scope: Scope) throws(ModelError) {
+    var unknown: [OnnxNode] = []
+    for node in source.nodes where !isKnown(node) {
+      if !unknown.contains(where: { $0.kind == node.kind && $0.domain == node.domain }) {
+        unknown.append(node)
+      }
+    }
+    guard let first = unknown.first else { return }
+    let version = try version(of: first.domain, for: first.name, in: scope)
+    do {
+      _ = try index.importer(
+        first.kind, domain: first.domain, version: version, node: first.name)
+    } catch {
+      guard unknown.count > 1 else { throw error }
+      let others = unknown.dropFirst().map {
+        $0.domain.isEmpty ? $0.kind : "\($0.domain).\($0.kind)"
+      }
+      throw ModelError(error.code, "\(error.message); nor are \(others.joined(separator: ", "))")
+    }
+  }
+
+  private func isKnown(_ node: OnnxNode) -> Bool {
+    let key = FunctionKey(domain: node.domain, name: node.kind, overload: node.overload)
+    return functions[key] != nil || index.knows(node.kind, domain: node.domain)
+      || node.domain.isEmpty && node.kind == "Constant"
+  }
 
   private mutating func append(
     _ nodes: [OnnxNode], in scope: inout Scope

@@ -9,8 +9,12 @@ struct ModelBuilder {
   var inputs: [[UInt8]] = []
   var outputs: [[UInt8]] = []
   var functions: [[UInt8]] = []
+  var sparse: [[UInt8]] = []
+  /// Stands for everything, where it is not empty.
+  var header: [UInt8] = []
 
   var bytes: [UInt8] {
+    guard header.isEmpty else { return header }
     var model = ProtobufWriter()
     model.integer(1, 8)
     model.string(2, producer)
@@ -20,6 +24,7 @@ struct ModelBuilder {
       for initializer in initializers { graph.counted(5, initializer) }
       for input in inputs { graph.counted(11, input) }
       for output in outputs { graph.counted(12, output) }
+      for tensor in sparse { graph.counted(15, tensor) }
     }
     for (domain, version) in opsets { model.counted(8, ModelBuilder.opset(domain, version)) }
     for function in functions { model.counted(25, function) }
@@ -86,6 +91,22 @@ struct ModelBuilder {
           entry.string(2, value)
         }
       }
+    }
+  }
+
+  static func function(
+    _ name: String, domain: String, _ inputs: [String], _ outputs: [String],
+    opset: Int = 17, attributes: [String] = [], defaults: [[UInt8]] = [], nodes: () -> [[UInt8]]
+  ) -> [UInt8] {
+    message { function in
+      function.string(1, name)
+      for input in inputs { function.string(4, input) }
+      for output in outputs { function.string(5, output) }
+      for attribute in attributes { function.string(6, attribute) }
+      for node in nodes() { function.counted(7, node) }
+      function.counted(9, ModelBuilder.opset("", opset))
+      function.string(10, domain)
+      for attribute in defaults { function.counted(11, attribute) }
     }
   }
 

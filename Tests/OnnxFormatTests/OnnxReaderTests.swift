@@ -42,4 +42,54 @@ import Testing
     let graph = try OnnxReader().graph(bytes: model.bytes)
     #expect(graph.nodes.count == 2)
   }
+
+  @Test func aFunctionIsInlinedWithTheCallsAttributes() throws {
+    var model = OnnxReaderTests.small
+    model.opsets.append(("local", 1))
+    model.functions = [
+      ModelBuilder.function(
+        "Scores", domain: "local", ["a", "unused"], ["b"], attributes: ["which"],
+        nodes: {
+          [
+            ModelBuilder.node("Relu", ["a"], ["positive"]),
+            ModelBuilder.node(
+              "Softmax", ["positive"], ["b"], name: "softmax",
+              attributes: [ModelBuilder.attribute("axis", reference: "which", type: 2)]),
+          ]
+        })
+    ]
+    model.nodes[1] = ModelBuilder.node(
+      "Scores", ["sum"], ["y"], name: "call", domain: "local",
+      attributes: [ModelBuilder.attribute("which", integer: 0)])
+    let graph = try OnnxReader().graph(bytes: model.bytes)
+    #expect(graph.nodes.map(\.name) == ["/block/block.0/Add", "call/positive", "call/softmax"])
+    #expect(graph[graph.nodes[2].outputs[0]].name == "y")
+    let axis = graph.nodes[2].op.attributes.first { $0.name == "axis" }?.value
+    #expect(axis == .integer(0))
+  }
+
+  @Test func initializersOfOldFilesAreInputsAsWell() throws {
+    var model = OnnxReaderTests.small
+    model.inputs.append(ModelBuilder.port("w", [.fixed(2)]))
+    let graph = try OnnxReader().graph(bytes: model.bytes)
+    #expect(graph.inputs.map(\.name) == ["x"])
+  }
+
+  @Test func scopesNameTheModuleAndWeightsNameItBetter() throws {
+    let scopes = [("pkg.torch.onnx.name_scopes", "['', 'enc', 'enc.0', 'relu_1']")]
+    var model = OnnxReaderTests.small
+    model.nodes[1] = ModelBuilder.node("Relu", ["sum"], ["y"], name: "n", metadata: scopes)
+    #expect(try OnnxReader().graph(bytes: model.bytes).nodes[1].origin == "enc.0")
+    model.initializers.append(ModelBuilder.tensor("net.act.weight", dims: [2], floats: [1, 1]))
+    model.nodes[1] = ModelBuilder.node(
+      "PRelu", ["sum", "net.act.weight"], ["y"], name: "n", metadata: scopes)
+    #expect(try OnnxReader().graph(bytes: model.bytes).nodes[1].origin == "net.act")
+  }
+
+  @Test func pathsOfTheExporterAreDropped() throws {
+    var model = OnnxReaderTests.small
+    model.producer = "/home/somebody/export.py"
+    let graph = try OnnxReader().graph(bytes: model.bytes)
+    #expect(graph.metadata["producer"] == nil)
+  }
 }
