@@ -68,9 +68,11 @@ import Testing
         switch outcome {
         case .passed:
           passed[executor, default: 0] += 1
-          #expect(!gaps.contains(gap), "\(name) passes on \(executor); take it off the known gaps")
+          if gaps.contains(gap) {
+            Issue.record("\(name) passes on \(executor); take it off the known gaps")
+          }
         case .failed(let reason):
-          #expect(gaps.contains(gap), "\(name) [\(executor)]: \(reason)")
+          if !gaps.contains(gap) { Issue.record("\(name) [\(executor)]: \(reason)") }
         }
       }
     }
