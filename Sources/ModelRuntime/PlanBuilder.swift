@@ -292,8 +292,11 @@ private struct PlanBuilder {
       guard let shape = graph.type(port.value).shape else {
         throw ModelError(.unknownShape, "the shape of output '\(port.name)' depends on data")
       }
-      if case .buffer(let index) = place { buffers[index].last = steps.count }
       outputPlaces.append((place, graph.type(port.value), shape))
+    }
+    // Conversions of outputs are steps too, so only now is the last one known.
+    for (place, _, _) in outputPlaces {
+      if case .buffer(let index) = place { buffers[index].last = steps.count }
     }
     let requests = buffers.map {
       Arena.Request(byteCount: $0.byteCount, first: $0.first, last: $0.last)
