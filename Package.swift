@@ -23,8 +23,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 // Listed from the bottom up: a target depends only on targets above it.
 let package = Package(
   name: "maquette",
+  products: [.executable(name: "maquette", targets: ["maquette-cli"])],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -57,9 +59,31 @@ let package = Package(
     module(
       "OnnxFormat",
       ["ModelOperators", "ModelIR", "TensorCore", "COnnx", "CProtobufC", "CZlib"]),
+    module(
+      "Maquette",
+      [
+        "OnnxFormat", "ModelBundle", "ModelFamilies", "ModelPasses", "ModelQuantization",
+        "ModelVerification", "ModelRuntime", "ModelOperators", "ModelKernels", "ModelIR",
+        "MediaIO", "TensorCore",
+      ]),
+    .executableTarget(
+      name: "maquette-cli",
+      dependencies: [
+        "Maquette", "TensorCore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
     tests("TensorCoreTests", ["TensorCore"]),
     tests("KernelTests", ["ModelKernels", "TensorCore"]),
+    tests("StructureTests", []),
+    tests("CLITests", ["maquette-cli"]),
     tests("MediaTests", ["MediaIO", "TensorCore"]),
+    tests(
+      "FamilyTests",
+      [
+        "ModelFamilies", "OnnxFormat", "ModelPasses", "ModelOperators", "ModelIR", "MediaIO",
+        "TensorCore",
+      ]),
     tests("ModelIRTests", ["ModelOperators", "ModelIR", "TensorCore"]),
     tests(
       "BundleTests",

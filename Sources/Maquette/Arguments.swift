@@ -1,0 +1,28 @@
+import MediaIO
+import ModelQuantization
+import TensorCore
+
+/// The ways of choosing ranges, by the names that commands take.
+package enum CalibrationMethods {
+  package static let names = CalibrationMethod.allCases.map(\.rawValue)
+  package static let usual = CalibrationMethod.mse.rawValue
+
+  package static func named(_ name: String) throws(ModelError) -> CalibrationMethod {
+    guard let method = CalibrationMethod(rawValue: name) else {
+      throw ModelError(
+        .usage, "'\(name)' is no calibration method; \(names.joined(separator: ", ")) are")
+    }
+    return method
+  }
+}
+
+/// The place of a face as commands take it: left,top,right,bottom in pixels.
+package enum FaceBox {
+  package static func parse(_ text: String) throws(ModelError) -> Box {
+    let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    guard numbers.count == 4, let left = numbers[0], let top = numbers[1], let right = numbers[2],
+      let bottom = numbers[3]
+    else { throw ModelError(.usage, "'\(text)' is not left,top,right,bottom") }
+    return try Box(left: left, top: top, right: right, bottom: bottom)
+  }
+}

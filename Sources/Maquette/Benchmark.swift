@@ -1,0 +1,153 @@
+import Foundation
+import ModelIR
+import ModelKernels
+import ModelRuntime
+import TensorCore
+
+/// How fast a model runs: the minimum and the median of many runs on made-up inputs.
+package struct Benchmark: Report {
+  package struct OperatorTime: Encodable, Sendable {
+    let op: String
+    let nodes: Int
+    let ms: Double
+    let share: Double
+    let gmacPerS: Double
+  }
+
+  package struct NodeTime: Encodable, Sendable {
+    let name: String
+    let op: String
+    let ms: Double
+    let macs: Int
+  }
+
+  let file: String
+  let precision: String
+  let threads: Int
+  let tier: String
+  let batch: Int
+  let runs: Int
+  let medianMs: Double
+  let minMs: Double
+  /// Reading the file and planning it.
+  let loadMs: Double
+  let peakRssMb: Double
+  let arenaMb: Double
+  let gmacs: Double
+  let operators: [OperatorTime]?
+  let nodes: [NodeTime]?
+
+  /// - Parameters:
+  ///   - batch: what every open extent of the inputs is set to.
+  ///   - runs: timed runs after three that are not.
+  package init(
+    _ path: String, batch: Int, runs: Int, perOperator: Bool, options: ExecutionOptions,
+    progress: ProgressObserver = .silent
+  ) throws(ModelError) {
+    guard (1...100_000).contains(runs), (1...4096).contains(batch) else {
+      throw ModelError(.usage, "runs must be 1 to 100000 and batch 1 to 4096")
+    }
+    let load = Stopwatch()
+    let file = try ModelFile(path, goldens: false)
+    let inputs = try Benchmark.inputs(file.graph, batch: batch)
+    var runner = try Runner(file.graph, options)
+    let plan = try runner.plan(inputs)
+    loadMs = load.seconds * 1000
+    var times: [Double] = []
+    for run in -3..<runs {
+      let watch = Stopwatch()
+      _ = try runner.run(inputs)
+      if run >= 0 {
+        times.append(watch.seconds * 1000)
+        progress("timing", run + 1, of: runs)
+      }
+    }
+    times.sort()
+    self.file = (path as NSString).lastPathComponent
+    precision = file.precision
+    threads = options.threads
+    tier = try options.planOptions().tier.name
+    self.batch = batch
+    self.runs = runs
+    medianMs = times[times.count / 2]
+    minMs = times[0]
+    peakRssMb = Benchmark.peakResidentMegabytes()
+    arenaMb = Double(plan?.arenaByteCount ?? 0) / 1e6
+    gmacs = Double(plan?.multiplyAccumulates ?? 0) / 1e9
+    guard perOperator else {
+      operators = nil
+      nodes = nil
+      return
+    }
+    var best: [StepTime] = []
+    for _ in 0..<max(3, min(runs, 10)) {
+      let profile = try runner.profile(inputs)
+      best = best.isEmpty ? profile : zip(best, profile).map { $0.seconds < $1.seconds ? $0 : $1 }
+    }
+    let total = best.reduce(0) { $0 + $1.seconds }
+    let groups = Dictionary(grouping: best, by: \.operatorName)
+    operators = groups.map { name, steps in
+      let seconds = steps.reduce(0) { $0 + $1.seconds }
+      let macs = steps.reduce(0) { $0 + $1.multiplyAccumulates }
+      return OperatorTime(
+        op: name, nodes: steps.count, ms: seconds * 1000, share: total > 0 ? seconds / total : 0,
+        gmacPerS: seconds > 0 ? Double(macs) / seconds / 1e9 : 0)
+    }.sorted { ($0.ms, $1.op) > ($1.ms, $0.op) }
+    nodes = best.map {
+      NodeTime(
+        name: $0.name, op: $0.operatorName, ms: $0.seconds * 1000, macs: $0.multiplyAccumulates)
+    }
+  }
+
+  /// Inputs with a fixed pattern in [-1, 1), the same in every run.
+  private static func inputs(_ graph: Graph, batch: Int) throws(ModelError) -> [Tensor] {
+    var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+    var tensors: [Tensor] = []
+    for port in graph.inputs {
+      let type = graph.type(port.value)
+      guard let dimensions = type.dimensions else {
+        throw ModelError(.unknownShape, "the rank of input '\(port.name)' is not known")
+      }
+      let shape = try Shape(dimensions.map { $0.value ?? batch })
+      let values = (0..<shape.count).map { _ in
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return Double(Int64(bitPattern: state) >> 40) / Double(1 << 23)
+      }
+      tensors.append(Tensor(type.element, shape, doubles: values))
+    }
+    return tensors
+  }
+
+  private static func peakResidentMegabytes() -> Double {
+    guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+      let kilobytes = line.split(separator: " ").compactMap({ Double($0) }).first
+    else { return 0 }
+    return kilobytes * 1024 / 1e6
+  }
+
+  package var text: String {
+    var lines = [
+      "\(file): \(precision), \(threads) thread\(threads == 1 ? "" : "s"), tier \(tier), batch \(batch)",
+      "  median \(Figure.milliseconds(medianMs)), minimum \(Figure.milliseconds(minMs)) of \(runs) runs"
+        + (gmacs > 0
+          ? String(format: ", %.2f GMAC (%.1f GMAC/s)", gmacs, gmacs / minMs * 1000) : ""),
+      "  loaded in \(Figure.milliseconds(loadMs)); arena \(String(format: "%.1f", arenaMb)) MB, "
+        + "peak memory \(String(format: "%.1f", peakRssMb)) MB",
+    ]
+    if let operators {
+      var table = TextTable(
+        ["operator", "nodes", "time", "share", "GMAC/s"], numeric: [1, 2, 3, 4])
+      for item in operators {
+        table.add([
+          item.op, "\(item.nodes)", Figure.milliseconds(item.ms),
+          String(format: "%.1f %%", item.share * 100), String(format: "%.1f", item.gmacPerS),
+        ])
+      }
+      lines += table.lines
+    }
+    return lines.joined(separator: "\n")
+  }
+}

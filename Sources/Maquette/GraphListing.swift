@@ -1,0 +1,17 @@
+import Foundation
+import ModelIR
+import TensorCore
+
+/// A model's graph in its text form.
+package struct GraphListing: Report {
+  let file: String
+  let graph: String
+
+  package init(of path: String) throws(ModelError) {
+    let model = try ModelFile(path, goldens: false)
+    file = (path as NSString).lastPathComponent
+    graph = GraphText.print(model.graph, .elided(limit: 8))
+  }
+
+  package var text: String { graph }
+}

@@ -1,0 +1,180 @@
+import Foundation
+import ModelFamilies
+import ModelIR
+import ModelOperators
+import ModelQuantization
+import TensorCore
+
+/// What a model is: its family, ports, operators, weights, and what of it runs on integers.
+package struct Inspection: Report {
+  package struct Port: Encodable, Sendable {
+    let name: String
+    let type: String
+  }
+
+  package struct OperatorCount: Encodable, Sendable {
+    let name: String
+    let count: Int
+    /// Of them, those with an int8 output.
+    let int8: Int
+  }
+
+  package struct FloatNode: Encodable, Sendable {
+    let name: String
+    let op: String
+    let reason: String
+  }
+
+  package struct Weights: Encodable, Sendable {
+    let element: String
+    let tensors: Int
+    let elements: Int
+    let bytes: Int
+  }
+
+  let file: String
+  let form: String
+  let fileBytes: Int
+  let precision: String
+  let family: String?
+  let traits: [String: String]
+  let metadata: [String: String]
+  let inputs: [Port]
+  let outputs: [Port]
+  let nodes: Int
+  let operators: [OperatorCount]
+  let parameters: Int
+  let weights: [Weights]
+  let goldens: Int
+  let calibrationMethod: String?
+  let calibrationSamples: Int?
+  let floatNodes: [FloatNode]
+
+  package init(of path: String) throws(ModelError) {
+    let file = try ModelFile(path)
+    let graph = file.graph
+    self.file = (path as NSString).lastPathComponent
+    form = file.form.rawValue
+    fileBytes = file.byteCount
+    precision = file.precision
+    family = file.family?.family.name
+    traits = Dictionary(
+      (file.family?.traits ?? []).map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+    metadata = graph.metadata.filter { !$0.key.hasPrefix("family") }
+    func ports(_ ports: [ModelIR.Port]) -> [Port] {
+      ports.map { Port(name: $0.name, type: graph.type($0.value).description) }
+    }
+    inputs = ports(graph.inputs)
+    outputs = ports(graph.outputs)
+    nodes = graph.nodes.count
+    var counts: [String: (count: Int, int8: Int)] = [:]
+    for node in graph.nodes {
+      let integer = node.outputs.contains { graph.type($0).quantization != nil }
+      counts[type(of: node.op).name, default: (0, 0)].count += 1
+      if integer { counts[type(of: node.op).name, default: (0, 0)].int8 += 1 }
+    }
+    operators = counts.sorted { $0.key < $1.key }.map {
+      OperatorCount(name: $0.key, count: $0.value.count, int8: $0.value.int8)
+    }
+    var kinds: [String: (tensors: Int, elements: Int, bytes: Int)] = [:]
+    for value in graph.values where value.producer == nil {
+      guard let constant = value.fact.constant else { continue }
+      let found = kinds[constant.element.rawValue, default: (0, 0, 0)]
+      kinds[constant.element.rawValue] = (
+        found.tensors + 1, found.elements + constant.count, found.bytes + constant.byteCount
+      )
+    }
+    weights = kinds.sorted { $0.key < $1.key }.map {
+      Weights(
+        element: $0.key, tensors: $0.value.tensors, elements: $0.value.elements,
+        bytes: $0.value.bytes)
+    }
+    parameters = weights.reduce(0) { $0 + $1.elements }
+    goldens = file.goldens.count
+    calibrationMethod = file.record?.method.rawValue
+    calibrationSamples = file.record?.samples
+    floatNodes = (file.record?.layers ?? []).compactMap { layer in
+      layer.floatReason.map {
+        FloatNode(name: layer.name, op: layer.operatorName, reason: $0)
+      }
+    }
+  }
+
+  package var text: String {
+    var lines = ["\(file): \(form), \(precision), \(Figure.bytes(fileBytes))"]
+    if let family {
+      let title = allFamilies.first { $0.name == family }?.title ?? family
+      lines.append("family     \(family) (\(title))")
+      for trait in traits.sorted(by: { $0.key < $1.key }) {
+        lines.append("           \(trait.key) = \(trait.value)")
+      }
+    } else {
+      lines.append("family     none that Maquette knows; converted as a plain graph")
+    }
+    for item in metadata.sorted(by: { $0.key < $1.key }) {
+      lines.append("metadata   \(item.key) = \(item.value)")
+    }
+    for port in inputs { lines.append("input      \(port.name)  \(port.type)") }
+    for port in outputs { lines.append("output     \(port.name)  \(port.type)") }
+    lines.append("parameters \(Figure.count(parameters))")
+    var table = TextTable(["weights", "tensors", "elements", "size"], numeric: [1, 2, 3])
+    for item in weights {
+      table.add([
+        item.element, "\(item.tensors)", Figure.count(item.elements), Figure.bytes(item.bytes),
+      ])
+    }
+    lines += table.lines
+    var kinds = TextTable(["operator", "nodes", "on int8"], numeric: [1, 2])
+    for item in operators { kinds.add([item.name, "\(item.count)", "\(item.int8)"]) }
+    kinds.add(["all", "\(nodes)", "\(operators.reduce(0) { $0 + $1.int8 })"])
+    lines += kinds.lines
+    if goldens > 0 { lines.append("goldens    \(goldens)") }
+    if let calibrationMethod, let calibrationSamples {
+      lines.append("calibrated \(calibrationMethod), \(calibrationSamples) samples")
+    }
+    var reasons: [String: [String]] = [:]
+    for node in floatNodes { reasons[node.reason, default: []].append("\(node.name) (\(node.op))") }
+    if !reasons.isEmpty { lines.append("what stays float, and why:") }
+    for (reason, nodes) in reasons.sorted(by: {
+      ($0.value.count, $1.key) > ($1.value.count, $0.key)
+    }) {
+      lines.append("  \(nodes.count) × \(reason)")
+      lines.append(
+        "      " + nodes.prefix(4).joined(separator: ", ") + (nodes.count > 4 ? ", …" : ""))
+    }
+    return lines.joined(separator: "\n")
+  }
+}
+
+/// The operators that Maquette has, and what of ONNX each reads.
+package struct OperatorTable: Report {
+  package struct Row: Encodable, Sendable {
+    let name: String
+    let onnx: [String]
+    let int8: Bool
+  }
+
+  let operators: [Row]
+
+  package init() {
+    operators = allOperators.map { op in
+      let importers = (op as? any ImportableOperator.Type)?.importers ?? []
+      return Row(
+        name: op.name,
+        onnx: importers.map { importer in
+          let domain = importer.domain.isEmpty ? "" : importer.domain + "."
+          let versions = importer.versions
+          return "\(domain)\(importer.kind) \(versions.lowerBound)–\(versions.upperBound)"
+        },
+        int8: op is any IntegerOperator.Type)
+    }.sorted { $0.name < $1.name }
+  }
+
+  package var text: String {
+    var table = TextTable(["operator", "int8", "ONNX kinds and opsets"])
+    for row in operators {
+      table.add([row.name, row.int8 ? "yes" : "–", row.onnx.joined(separator: ", ")])
+    }
+    return "\(operators.count) operators\n" + table.lines.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,178 @@
+import Foundation
+import ModelBundle
+import ModelFamilies
+import ModelIR
+import ModelKernels
+import ModelRuntime
+import ModelVerification
+import TensorCore
+
+/// A model against goldens: those of a folder, or its bundle's own.
+package struct Verification: Sendable {
+  package var model: String
+  /// A folder of samples with outputs; nil for the bundle's own goldens.
+  package var golden: String?
+  package var absolute: Double?
+  package var relative: Double?
+  /// SQNR in decibels that every output has to reach, in place of a tolerance.
+  package var signalToNoise: Double?
+  /// Demands the same bytes: the recorded digests of a bundle's own goldens, the given outputs of a
+  /// folder's.
+  package var exact = false
+  package var options = ExecutionOptions()
+
+  /// For float models where nothing else is asked for.
+  static let tolerance = Tolerance(absolute: 1e-4, relative: 1e-4)
+  /// For int8 models of no family where nothing else is asked for.
+  static let int8SignalToNoise = 20.0
+
+  package init(model: String) { self.model = model }
+
+  package struct Check: Encodable, Sendable {
+    let golden: String
+    let output: String
+    let passed: Bool
+    /// What was demanded.
+    let criterion: String
+    let maxAbsError: Double?
+    let meanAbsError: Double?
+    let relativeError: Double?
+    let sqnrDb: Double?
+    let psnrDb: Double?
+    let cosine: Double?
+    /// SHA-256 of the output's type and bytes.
+    let digest: String?
+    let problem: String?
+  }
+
+  package struct Outcome: Report {
+    let model: String
+    let precision: String
+    let goldens: String
+    let tier: String
+    let threads: Int
+    let checks: [Check]
+    let seconds: Double
+    package let passed: Bool
+
+    package var text: String {
+      let lines = [
+        "\(model) (\(precision)) against \(goldens), tier \(tier), "
+          + "\(threads) thread\(threads == 1 ? "" : "s"): \(passed ? "passed" : "FAILED")"
+      ]
+      var table = TextTable(
+        ["golden", "output", "", "demanded", "max error", "SQNR", "PSNR", "digest"],
+        numeric: [4, 5, 6])
+      for check in checks {
+        table.add([
+          check.golden, check.output, check.passed ? "passed" : "FAILED",
+          check.criterion + (check.problem.map { ": \($0)" } ?? ""),
+          check.maxAbsError.map(Figure.error) ?? "", check.sqnrDb.map(Figure.decibels) ?? "",
+          check.psnrDb.map(Figure.decibels) ?? "", check.digest.map { String($0.prefix(12)) } ?? "",
+        ])
+      }
+      return (lines + table.lines).joined(separator: "\n")
+    }
+  }
+
+  package func run(_ progress: ProgressObserver = .silent) throws(ModelError) -> Outcome {
+    let watch = Stopwatch()
+    let file = try ModelFile(model)
+    let goldens = try goldens(file)
+    let demands = Dictionary(
+      (file.family?.agreements ?? []).map { ($0.output, $0) }, uniquingKeysWith: { $1 })
+    var runner = try Runner(file.graph, options)
+    var checks: [Check] = []
+    for (index, sample) in goldens.enumerated() {
+      progress("verifying", index + 1, of: goldens.count)
+      let made = try during("running golden '\(sample.name)'") { () throws(ModelError) in
+        try runner.run(sample.inputs)
+      }
+      for port in file.graph.outputs {
+        guard let actual = made[port.name] else { continue }
+        guard sample.outputs[port.name] != nil || sample.digests[port.name] != nil else { continue }
+        checks.append(
+          check(actual, port.name, sample, file, demands[port.name]))
+      }
+    }
+    guard !checks.isEmpty else {
+      throw ModelError(.missingInput, "the goldens hold no output to compare with")
+    }
+    return Outcome(
+      model: (model as NSString).lastPathComponent, precision: file.precision,
+      goldens: golden.map { ($0 as NSString).lastPathComponent } ?? "its own goldens",
+      tier: options.reference ? "reference" : try options.planOptions().tier.name,
+      threads: options.threads, checks: checks, seconds: watch.seconds,
+      passed: checks.allSatisfy(\.passed))
+  }
+
+  private func goldens(_ file: ModelFile) throws(ModelError) -> [Sample] {
+    guard let golden else {
+      guard !file.goldens.isEmpty else {
+        throw ModelError(
+          .missingInput, "'\(model)' has no goldens of its own; give --golden DIR")
+      }
+      return file.goldens
+    }
+    return try SampleFolder(golden).samples(file.graph, file.family)
+  }
+
+  private func check(
+    _ actual: Tensor, _ output: String, _ golden: Sample, _ file: ModelFile,
+    _ demand: ModelFamily.Agreement?
+  ) -> Check {
+    let digest = Digest(of: actual).description
+    let expected = golden.outputs[output]
+    let metrics = expected.flatMap { try? Metrics(actual, against: $0) }
+    let psnr = demand.flatMap { demand in
+      metrics.map { $0.peakSignalToNoise(range: demand.range) }
+    }
+    var (passed, criterion, problem): (Bool, String, String?) = (true, "", nil)
+    if exact {
+      criterion = "the same bytes"
+      let wanted = golden.digests[output] ?? expected.map { Digest(of: $0).description }
+      passed = wanted == digest
+      if !passed { problem = "\(wanted?.prefix(12) ?? "nothing") recorded" }
+    } else if let expected {
+      let tolerance = tolerance(file)
+      let sqnr = signalToNoise ?? (tolerance == nil && demand == nil ? defaultRatio(file) : nil)
+      if expected.shape != actual.shape {
+        (passed, criterion) = (false, "shape \(expected.shape)")
+        problem = "\(actual.shape)"
+      } else if let tolerance, signalToNoise == nil {
+        criterion =
+          "|a − b| ≤ \(Figure.error(tolerance.absolute)) + \(Figure.error(tolerance.relative))·|b|"
+        let comparison = Comparison(output, actual, against: expected, within: tolerance)
+        passed = comparison.passed
+        problem = comparison.problem
+        if comparison.outside > 0 { problem = "\(comparison.outside) of \(actual.count) outside" }
+      } else if let sqnr {
+        criterion = "SQNR ≥ \(Figure.decibels(sqnr))"
+        passed = (metrics?.signalToNoise ?? -.infinity) >= sqnr
+      } else if let demand {
+        criterion = "PSNR ≥ \(Figure.decibels(demand.decibels))"
+        passed = (psnr ?? -.infinity) >= demand.decibels
+      } else {
+        criterion = "reported only"
+      }
+    }
+    return Check(
+      golden: golden.name, output: output, passed: passed, criterion: criterion,
+      maxAbsError: metrics?.maximumAbsoluteError, meanAbsError: metrics?.meanAbsoluteError,
+      relativeError: metrics?.maximumRelativeError, sqnrDb: metrics?.signalToNoise, psnrDb: psnr,
+      cosine: metrics?.cosine, digest: digest, problem: problem)
+  }
+
+  /// The elementwise tolerance that holds; nil where int8 is judged by ratios.
+  private func tolerance(_ file: ModelFile) -> Tolerance? {
+    if absolute != nil || relative != nil {
+      return Tolerance(absolute: absolute ?? 0, relative: relative ?? 0)
+    }
+    return file.isQuantized ? nil : Self.tolerance
+  }
+
+  /// For outputs of int8 models that no family judges.
+  private func defaultRatio(_ file: ModelFile) -> Double? {
+    file.family == nil ? Self.int8SignalToNoise : nil
+  }
+}

@@ -1,0 +1,32 @@
+import ArgumentParser
+import Maquette
+import TensorCore
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Time a model on made-up inputs.")
+
+  @Argument(help: "An ONNX model or a bundle.")
+  var file: String
+
+  @Option(name: .long, help: "What every open extent of the inputs is set to.")
+  var batch = 1
+
+  @Option(name: .long, help: "Timed runs.")
+  var runs = 20
+
+  @Flag(name: .long, help: "Show how the time is spent.")
+  var perOperator = false
+
+  @OptionGroup var execution: ExecutionArguments
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    try report(output) { (progress) throws(ModelError) in
+      try Benchmark(
+        file, batch: batch, runs: runs, perOperator: perOperator, options: execution.options,
+        progress: progress)
+    }
+  }
+}

@@ -1,0 +1,23 @@
+import ArgumentParser
+import Maquette
+import TensorCore
+
+struct ExportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export",
+    abstract: "Write a bundle as standard ONNX; int8 becomes QuantizeLinear and DequantizeLinear.")
+
+  @Argument(help: "The bundle to export.")
+  var file: String
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("The ONNX model to write.", valueName: "file"))
+  var output: String
+
+  @OptionGroup var reporting: OutputOptions
+
+  func run() throws {
+    try report(reporting) { (progress) throws(ModelError) in
+      try Export(model: file, output: output).run(progress)
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Maquette
+import TensorCore
+
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Show what a model is: family, ports, operators, sizes, and what stays float and why."
+  )
+
+  @Argument(help: "An ONNX model or a bundle.")
+  var file: String?
+
+  @Flag(name: .long, help: "Show the operators that Maquette has, and what of ONNX each reads.")
+  var operators = false
+
+  @Flag(name: .long, help: "Print the whole graph in its text form.")
+  var graph = false
+
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard operators != (file != nil) else {
+      throw ValidationError("give either a FILE or --operators")
+    }
+  }
+
+  func run() throws {
+    guard let file else {
+      return try report(output) { (_) throws(ModelError) in OperatorTable() }
+    }
+    if graph {
+      return try report(output) { (_) throws(ModelError) in try GraphListing(of: file) }
+    }
+    try report(output) { (_) throws(ModelError) in try Inspection(of: file) }
+  }
+}
