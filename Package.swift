@@ -49,7 +49,9 @@ let package = Package(
     module(
       "ModelRuntime", ["ModelOperators", "ModelIR", "ModelKernels", "TensorCore", "COpenBLAS"]),
     module("ModelPasses", ["ModelOperators", "ModelIR", "TensorCore"]),
-    module("ModelVerification", ["ModelRuntime", "ModelIR", "TensorCore"]),
+    module(
+      "ModelVerification",
+      ["ModelRuntime", "ModelIR", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
     module("ModelFamilies", ["MediaIO", "ModelIR", "TensorCore"]),
     .target(
       name: "COnnx", dependencies: ["CProtobufC"], exclude: ["README.md"]),
@@ -98,7 +100,9 @@ let package = Package(
       ["ModelQuantization", "ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
     tests(
       "ConformanceTests",
-      ["OnnxFormat", "ModelRuntime", "ModelVerification", "ModelIR", "TensorCore"]),
+      [
+        "OnnxFormat", "ModelPasses", "ModelRuntime", "ModelVerification", "ModelIR", "TensorCore",
+      ]),
     tests(
       "PassTests",
       [

@@ -18,6 +18,7 @@ package let allPasses: [any Pass] = [
   Rewriting(RecogniseHardSwish()),
   Rewriting(RecogniseSilu()),
   Rewriting(RecogniseLayerNormalization()),
+  Rewriting(RecogniseAttention()),
   Rewriting(RemoveExpand()),
   Rewriting(MergeReshapes()),
   Rewriting(MergeTransposes()),

@@ -53,7 +53,11 @@ package struct GoldenSet: Sendable, Hashable {
     for golden in cases {
       do {
         let outputs = try run(golden)
-        results.append(.init(name: golden.name, comparisons: golden.compare(outputs)))
+        let digests = outputs.map { ($0.name, TensorHash($0.tensor).description) }
+        results.append(
+          .init(
+            name: golden.name, comparisons: golden.compare(outputs),
+            digests: Dictionary(digests, uniquingKeysWith: { $1 })))
       } catch {
         results.append(.init(name: golden.name, failure: error.description))
       }

@@ -1,5 +1,6 @@
 import Foundation
 import ModelIR
+import ModelPasses
 import ModelRuntime
 import ModelVerification
 import OnnxFormat
@@ -8,6 +9,8 @@ import TensorCore
 /// What runs the cases.
 enum Executor: String, CaseIterable, Sendable {
   case reference, planned
+  /// The reference, after the passes that every converted model goes through.
+  case optimised
 
   func run(_ graph: Graph, _ inputs: [Tensor]) throws(ModelError) -> [Tensor] {
     switch self {
@@ -15,6 +18,7 @@ enum Executor: String, CaseIterable, Sendable {
     case .planned:
       var runner = ModelRunner(graph)
       return try runner.run(inputs)
+    case .optimised: return try ReferenceExecutor(Pipeline.portable.run(on: graph)).run(inputs)
     }
   }
 
