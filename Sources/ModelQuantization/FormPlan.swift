@@ -95,7 +95,7 @@ struct FormPlan {
     for (index, input) in node.inputs.enumerated() {
       guard let input, graph.type(input).element == .float32 else { continue }
       if node.op is any WeightedOperator, index != 0, index != 3 { continue }
-      if node.op is any IntegerRecurrentOperator, index != 0 { continue }
+      if node.op is any IntegerRecurrentOperator || node.op is Resize, index != 0 { continue }
       result.append(input)
     }
     return result

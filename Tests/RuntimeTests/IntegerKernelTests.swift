@@ -259,6 +259,27 @@ private struct Builder {
     try builder.check(results, "rank \(rank), \(kernel), \(window)")
   }
 
+  @Test(arguments: 0..<12) func resizes(seed: Int) throws {
+    var builder = Builder(seed)
+    let rank = builder.integer(1...2)
+    let x = try builder.quantized(
+      [2, builder.pick([1, 3, 40])] + (0..<rank).map { _ in builder.integer(2...6) })
+    let shape = try #require(builder.graph.type(x).shape)
+    let sizes = shape.dimensions.prefix(2) + (0..<rank).map { _ in builder.integer(1...9) }
+    let target = builder.graph.addConstant(
+      Tensor(vector: sizes.map { Int64($0) }), named: "sizes")
+    let coordinates = builder.pick([
+      Resize.Coordinates.halfPixel, .alignCorners, .asymmetric, .pytorchHalfPixel,
+    ])
+    let same = builder.graph.type(x).quantization
+    let results = [
+      try builder.append(Resize(.linear, coordinates: coordinates), [x, nil, nil, target]),
+      try builder.append(Resize(.nearest, coordinates: coordinates), [x, nil, nil, target]),
+      try builder.append(Resize(.nearest, coordinates: coordinates), [x, nil, nil, target], same),
+    ]
+    try builder.check(results, "\(shape) to \(sizes), \(coordinates)")
+  }
+
   @Test(arguments: [0, 1, 2, 3]) func concatenations(axis: Int) throws {
     var builder = Builder(axis)
     let extents = [2, 3, 4, 5]
