@@ -1,0 +1,79 @@
+/* The NEON dot-product tier: sdot multiplies signed bytes by signed bytes and adds four products, exactly. */
+#if defined(__aarch64__)
+#pragma STDC FP_CONTRACT OFF
+
+#include <arm_neon.h>
+
+#include "../arithmetic.h"
+#include "../float_functions.h"
+
+#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+
+#define CK_TIER_NAME neondot
+#define CK_TIER_ISA CK_ISA_NEON_DOT
+#define CK_FN(name) CK_JOIN(ck_##name##_, CK_TIER_NAME)
+
+#define CK_FLOAT_VECTOR 16
+
+#define CK_ROWS 6
+#define CK_K_UNIT 4
+#define CK_WEIGHT_SHIFT 0
+
+typedef int8_t CK_FN(gathered);
+
+CK_INLINE void CK_FN(gather_copy)(CK_FN(gathered) * dst, const int8_t *src, size_t n) { memcpy(dst, src, n); }
+
+CK_INLINE void CK_FN(gather_fill)(CK_FN(gathered) * dst, int8_t value, size_t n) { memset(dst, value, n); }
+
+/* `rows` rows by 16 channels, starting at channel `first` of the panel. */
+CK_INLINE void CK_FN(tile_rows)(const size_t rows, size_t k, const CK_FN(gathered) * x, size_t x_stride, const uint8_t *panel,
+                                size_t first, int32_t *acc) {
+  int32x4_t a[CK_ROWS][4];
+  const int32_t *bias = (const int32_t *)(const void *)panel + first;
+  const int8_t *w = (const int8_t *)panel + CK_CHANNEL_BLOCK * sizeof(int32_t) + first * CK_K_UNIT;
+  for (size_t r = 0; r < rows; r++) {
+    for (size_t v = 0; v < 4; v++) {
+      a[r][v] = vld1q_s32(bias + 4 * v);
+    }
+  }
+  for (size_t i = 0; i < k; i += CK_K_UNIT, w += CK_CHANNEL_BLOCK * CK_K_UNIT) {
+    int8x16_t weights[4];
+    for (size_t v = 0; v < 4; v++) {
+      weights[v] = vld1q_s8(w + 16 * v);
+    }
+    for (size_t r = 0; r < rows; r++) {
+      int32_t group;
+      memcpy(&group, x + r * x_stride + i, sizeof group);
+      int8x16_t value = vreinterpretq_s8_s32(vdupq_n_s32(group));
+      for (size_t v = 0; v < 4; v++) {
+        a[r][v] = vdotq_s32(a[r][v], weights[v], value);
+      }
+    }
+  }
+  for (size_t r = 0; r < rows; r++) {
+    for (size_t v = 0; v < 4; v++) {
+      vst1q_s32(acc + r * CK_CHANNEL_BLOCK + first + 4 * v, a[r][v]);
+    }
+  }
+}
+
+static void CK_FN(tile)(size_t rows, int wide, size_t k, const CK_FN(gathered) * x, size_t x_stride, const void *panel,
+                        int32_t *acc) {
+  for (size_t first = 0; first < (wide ? 32u : 16u); first += 16) {
+    switch (rows) {
+    case 1: CK_FN(tile_rows)(1, k, x, x_stride, panel, first, acc); break;
+    case 2: CK_FN(tile_rows)(2, k, x, x_stride, panel, first, acc); break;
+    case 3: CK_FN(tile_rows)(3, k, x, x_stride, panel, first, acc); break;
+    case 4: CK_FN(tile_rows)(4, k, x, x_stride, panel, first, acc); break;
+    case 5: CK_FN(tile_rows)(5, k, x, x_stride, panel, first, acc); break;
+    default: CK_FN(tile_rows)(6, k, x, x_stride, panel, first, acc); break;
+    }
+  }
+}
+
+#include "../portable/kernels.inc"
+
+#pragma clang attribute pop
+#else
+typedef int ck_no_neondot_here;
+#endif

@@ -1,0 +1,138 @@
+/* Prints a digest of what every kernel of every tier computes from fixed inputs. The digests of two tiers, or of two
+ * processors, are equal if and only if (but for collisions) all bytes were. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "CKernels.h"
+
+enum { channels = 37, filters = 45, height = 9, width = 11, kernel = 3, positions = height * width, count = 4099 };
+
+static uint64_t state;
+
+static uint64_t next(void) {
+  state += 0x9e3779b97f4a7c15u;
+  uint64_t z = state;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+static int8_t *bytes(size_t n) {
+  int8_t *p = malloc(n);
+  for (size_t i = 0; i < n; i++) {
+    p[i] = (int8_t)next();
+  }
+  return p;
+}
+
+/* Floats in -range...range, exact in both directions. */
+static float *floats(size_t n, float range) {
+  float *p = malloc(n * sizeof *p);
+  for (size_t i = 0; i < n; i++) {
+    p[i] = (float)((int32_t)(next() >> 40) - (1 << 23)) / (float)(1 << 23) * range;
+  }
+  return p;
+}
+
+static uint64_t fold(uint64_t digest, const void *data, size_t n) {
+  const uint8_t *p = data;
+  for (size_t i = 0; i < n; i++) {
+    digest = (digest ^ p[i]) * 0x100000001b3u;
+  }
+  return digest;
+}
+
+static void report(const ck_kernels *k, const char *what, const void *data, size_t n) {
+  printf("%s %s %016llx\n", what, k->name, (unsigned long long)fold(0xcbf29ce484222325u, data, n));
+}
+
+static void windows(const ck_kernels *k) {
+  ck_tap taps[kernel * kernel];
+  for (int32_t i = 0; i < kernel * kernel; i++) {
+    taps[i] = (ck_tap){0, i / kernel - 1, i % kernel - 1};
+  }
+  const size_t depth = (size_t)kernel * kernel * channels;
+  ck_window window = {.in_size = {1, height, width}, .out_size = {1, height, width}, .step = {1, 1, 1},
+                      .tap_count = kernel * kernel, .taps = taps, .in_stride = {0, width * channels, channels},
+                      .out_stride = {0, width * filters, filters}};
+  int8_t *x = bytes(positions * channels), *w = bytes(depth * filters), *residual = bytes(positions * filters), *y = bytes(positions * filters * 4);
+  float *m = floats(filters, 0.0002f), *slope = floats(filters, 1);
+  int8_t *table = bytes(256);
+  int32_t folded[filters];
+  for (size_t c = 0; c < filters; c++) {
+    folded[c] = (int32_t)(next() % 20000) - 10000;
+  }
+  void *packed = aligned_alloc(64, (k->conv_s8_packed_size(filters, depth) + 63) / 64 * 64);
+  void *scratch = aligned_alloc(64, (k->conv_s8_scratch_size(depth) + 63) / 64 * 64);
+  k->conv_s8_pack(w, (ptrdiff_t)depth, 1, filters, depth, folded, packed);
+  for (int form = 0; form < 4; form++) {
+    ck_conv_s8 conv = {.window = window, .input = x, .tap_pixels = 1, .tap_channels = channels, .pad = -7, .weights = packed,
+                       .output = y, .residual_stride = {0, width * filters, filters},
+                       .epilogue = {.multiplier = m, .slope = slope, .residual = form % 2 ? residual : 0, .residual_zero = 5,
+                                    .residual_multiplier = 0.3f, .activation = (ck_activation)form, .function = CK_UNARY_SILU,
+                                    .inverse_scale = 20, .output_type = form == 2 ? CK_ELEMENT_F32 : CK_ELEMENT_S8,
+                                    .clamp = {-3, -120, 119, form == 1 ? table : 0}}};
+    memset(y, 0, positions * filters * 4);
+    k->conv_s8(&conv, 0, positions, 0, filters, scratch);
+    report(k, form == 0 ? "conv" : form == 1 ? "conv-relu" : form == 2 ? "conv-leaky" : "conv-silu", y, positions * filters * 4);
+  }
+  window.out_stride[1] = width * channels;
+  window.out_stride[2] = channels;
+  ck_average_pool_s8 average = {.window = window, .input = x, .channels = channels, .counted_size = {1, height, width},
+                                .input_zero = 11, .multiplier = 0.77f, .output = y, .clamp = {2, -128, 127, 0}};
+  k->average_pool_s8(&average, 0, positions);
+  report(k, "average-pool", y, positions * channels);
+  ck_depthwise_s8 depthwise = {.window = window, .input = x, .channels = channels, .pad = 3, .weights = w, .output = y,
+                               .epilogue = {.multiplier = m, .output_type = CK_ELEMENT_S8, .clamp = {0, -128, 127, 0}}};
+  k->depthwise_s8(&depthwise, 0, positions);
+  report(k, "depthwise", y, positions * channels);
+}
+
+static void elements(const ck_kernels *k) {
+  int8_t *a = bytes(count), *b = bytes(count), *y = bytes(count);
+  ck_binary_s8 binary = {.rows = 1, .columns = count, .a = {a, 0, 1, 9}, .b = {b, 0, 1, -20}, .a_multiplier = 0.31f,
+                         .b_multiplier = 0.57f, .output = y, .clamp = {4, -128, 127, 0}};
+  k->add_s8(&binary);
+  report(k, "add", y, count);
+  binary.a_multiplier = 0.007f;
+  k->multiply_s8(&binary);
+  report(k, "multiply", y, count);
+  float *x = floats(count, 30), *z = malloc(count * sizeof(float));
+  for (int f = 0; f <= CK_UNARY_TANH; f++) {
+    char name[32];
+    snprintf(name, sizeof name, "unary-%d", f);
+    memcpy(z, x, count * sizeof(float));
+    if (f == CK_UNARY_LOG || f == CK_UNARY_SQRT) {
+      k->unary_f32(CK_UNARY_ABS, count, z, 0, 0, z);
+    }
+    k->unary_f32((ck_unary)f, count, z, 0.2f, 0.6f, z);
+    report(k, name, z, count * sizeof(float));
+  }
+  k->quantize_f32_s8(count, x, 4.1f, y, &binary.clamp);
+  report(k, "quantize", y, count);
+}
+
+static void rows(const ck_kernels *k) {
+  float *x = floats(7 * 101, 6), *y = malloc(7 * 101 * sizeof(float)), *b = floats(101 * 67, 1), *c = malloc(7 * 67 * sizeof(float));
+  k->softmax_rows_f32(7, 101, x, 101, 0, y, 101);
+  report(k, "softmax", y, 7 * 101 * sizeof(float));
+  k->normalize_rows_f32(CK_NORMALIZATION_LAYER, 7, 101, x, 101, 1e-5f, 0, 0, y, 101);
+  report(k, "layer-norm", y, 7 * 101 * sizeof(float));
+  ck_gemm_f32 gemm = {.m = 7, .n = 67, .k = 101, .a = x, .a_row = 101, .a_column = 1, .b = b, .b_row = 67, .c = c, .c_row = 67};
+  k->gemm_f32(&gemm, 0, 7, 0, 67);
+  report(k, "gemm", c, 7 * 67 * sizeof(float));
+}
+
+int main(void) {
+  for (int isa = 0; isa <= CK_ISA_NEON_DOT; isa++) {
+    const ck_kernels *k = ck_kernels_for((ck_isa)isa);
+    if (k) {
+      state = 1;
+      windows(k);
+      elements(k);
+      rows(k);
+    }
+  }
+  return 0;
+}
