@@ -1,0 +1,101 @@
+import ModelIR
+import ModelOperators
+import TensorCore
+
+/// How attributes of Maquette's operators are called and written in ONNX, where that differs.
+///
+/// ``ForeignForm`` imports everything again that it makes, so that an entry that is missing here can
+/// lose an operator its ONNX form, but cannot change what a file means.
+enum AttributeNames {
+  /// ONNX's name of a field; nil where the field has no attribute of its own.
+  static func name(of field: String, of kind: String) -> String? {
+    let key = "\(kind).\(field)"
+    if withoutAttribute.contains(key) { return nil }
+    return own[key] ?? shared[field] ?? field
+  }
+
+  /// Fields that ONNX expresses by the number of outputs.
+  private static let withoutAttribute: Set = [
+    "Attention.outputs", "MaxPool.indices", "LayerNormalization.statistics",
+    "GroupNormalization.scalesGroups", "Split.outputs",
+  ]
+
+  private static let own: [String: String] = [
+    "GroupNormalization.groups": "num_groups",
+    "BatchNormalization.training": "training_mode",
+    "RotaryEmbedding.rotated": "rotary_embedding_dim",
+    "RotaryEmbedding.heads": "num_heads",
+    "GRU.resetsAfter": "linear_before_reset",
+    "LSTM.couplesForget": "input_forget",
+    "GridSample.padding": "padding_mode",
+    "Resize.coordinates": "coordinate_transformation_mode",
+    "Resize.nearest": "nearest_mode",
+    "Resize.cubicCoefficient": "cubic_coeff_a",
+    "Resize.excludesOutside": "exclude_outside",
+    "Resize.extrapolation": "extrapolation_value",
+    "Resize.aspect": "keep_aspect_ratio_policy",
+    "Attention.causal": "is_causal",
+    "Attention.queryHeads": "q_num_heads",
+    "Attention.keyHeads": "kv_num_heads",
+    "Attention.leftWindow": "left_window_size",
+    "Attention.rightWindow": "right_window_size",
+    "Attention.scores": "qk_matmul_output_mode",
+  ]
+
+  private static let shared: [String: String] = [
+    "groups": "group",
+    "autoPad": "auto_pad",
+    "kernel": "kernel_shape",
+    "ceiling": "ceil_mode",
+    "countsPadding": "count_include_pad",
+    "columnMajor": "storage_order",
+    "outputPadding": "output_padding",
+    "outputShape": "output_shape",
+    "transposeA": "transA",
+    "transposeB": "transB",
+    "alignCorners": "align_corners",
+    "alphas": "activation_alpha",
+    "betas": "activation_beta",
+    "batchFirst": "layout",
+  ]
+
+  /// The value as ONNX writes it; nil where the attribute is left out.
+  static func value(_ value: Attribute, of field: String, of kind: String) -> Attribute? {
+    switch value {
+    case .none: return nil
+    case .boolean(let flag): return .integer(flag ? 1 : 0)
+    case .integers(let list) where list.isEmpty: return nil
+    case .floats(let list) where list.isEmpty: return nil
+    case .strings(let list) where list.isEmpty: return nil
+    case .string(let text):
+      if kind == "Attention", let scores = Attention.Scores(rawValue: text) {
+        return Attention.Scores.allCases.firstIndex(of: scores).map { .integer($0) }
+      }
+      if let element = ElementNumber(text) { return .integer(element.number) }
+      if field == "autoPad" { return autoPads[text].map { .string($0) } }
+      return .string(choices[text] ?? text)
+    default: return value
+    }
+  }
+
+  private static let autoPads = [
+    "sameUpper": "SAME_UPPER", "sameLower": "SAME_LOWER", "valid": "VALID",
+  ]
+
+  private static let choices = [
+    "halfPixel": "half_pixel", "halfPixelSymmetric": "half_pixel_symmetric",
+    "pytorchHalfPixel": "pytorch_half_pixel", "alignCorners": "align_corners",
+    "cropAndResize": "tf_crop_and_resize", "halfPixelForNearest": "tf_half_pixel_for_nn",
+    "roundPreferFloor": "round_prefer_floor", "roundPreferCeil": "round_prefer_ceil",
+    "notLarger": "not_larger", "notSmaller": "not_smaller",
+  ]
+
+  /// No text of ONNX's is the name of an element type, so a text that is one is an element type.
+  private struct ElementNumber {
+    let number: Int
+    init?(_ text: String) {
+      guard let element = ElementType(rawValue: text) else { return nil }
+      number = Int(OnnxElement.number(element))
+    }
+  }
+}

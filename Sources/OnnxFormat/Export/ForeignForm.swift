@@ -1,0 +1,113 @@
+import ModelIR
+import ModelOperators
+import TensorCore
+
+/// The ONNX node that means one operator: the same kind on the same operands.
+///
+/// A form counts only if the operator's own importer reads the same operator back from it, so that an
+/// export cannot drift from the import.
+struct ForeignForm {
+  let kind: String
+  let attributes: [OnnxAttribute]
+
+  /// The oldest opset from `opset` on that knows the operator; nil where none does.
+  static func version(of op: any Operator, from opset: Int) -> Int? {
+    let kind = type(of: op).name
+    return (opset...newestOpset).first { version in
+      (try? ImporterIndex.all.importer(kind, domain: "", version: version, node: "")) != nil
+    }
+  }
+
+  /// - Parameters:
+  ///   - operands: the operands' facts in real numbers.
+  /// - Throws: `unsupported-operator` where ONNX has no such node in `opset`.
+  init(
+    _ op: any Operator, operands: [Fact?], outputCount: Int, opset: Int, named name: String
+  ) throws(ModelError) {
+    kind = type(of: op).name
+    let extra = ForeignForm.derivedAttributes(op, operands)
+    // Attributes that have their default stay out, unless the node then means something else.
+    let candidates = [
+      ForeignForm.attributes(of: op, all: false), ForeignForm.attributes(of: op, all: true),
+    ]
+    for candidate in candidates {
+      let attributes = candidate + extra
+      if ForeignForm.isRead(
+        attributes, as: op, operands: operands, outputCount: outputCount, opset: opset)
+      {
+        self.attributes = attributes.map { OnnxAttribute(name: $0.name, content: .value($0.value)) }
+        return
+      }
+    }
+    throw ModelError(
+      .unsupportedOperator,
+      "node '\(name)': \(kind) with \(ForeignForm.described(op)) has no form in ONNX opset \(opset); "
+        + "export the graph from before the pass that made it")
+  }
+
+  private static func described(_ op: any Operator) -> String {
+    op.attributes.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
+  }
+
+  private static func attributes(
+    of op: any Operator, all: Bool
+  ) -> [(name: String, value: Attribute)] {
+    let defaults = type(of: op).init().attributes
+    let kind = type(of: op).name
+    var attributes: [(name: String, value: Attribute)] = []
+    for (field, standard) in zip(op.attributes, defaults) {
+      guard all || field.value != standard.value,
+        let name = AttributeNames.name(of: field.name, of: kind),
+        let value = AttributeNames.value(field.value, of: field.name, of: kind)
+      else { continue }
+      attributes.append((name, value))
+    }
+    return attributes
+  }
+
+  /// Attributes that repeat what the operands say and that readers ask for nevertheless.
+  private static func derivedAttributes(
+    _ op: any Operator, _ operands: [Fact?]
+  ) -> [(name: String, value: Attribute)] {
+    if op is any RecurrentOperator, operands.count > 2,
+      let hidden = operands[2]?.type.dimensions?.last?.value
+    {
+      return [("hidden_size", .integer(hidden))]
+    }
+    if let split = op as? Split, operands.count < 2 || operands[1] == nil {
+      return [("num_outputs", .integer(split.outputCount))]
+    }
+    return []
+  }
+
+  /// Whether importing the node gives the operator on the same operands.
+  private static func isRead(
+    _ attributes: [(name: String, value: Attribute)], as op: any Operator, operands: [Fact?],
+    outputCount: Int, opset: Int
+  ) -> Bool {
+    let kind = type(of: op).name
+    var graph = Graph()
+    var ids: [ValueID?] = []
+    for (index, fact) in operands.enumerated() {
+      if let constant = fact?.constant {
+        ids.append(graph.addConstant(constant, named: "c\(index)"))
+      } else if let fact {
+        guard let id = try? graph.addInput("i\(index)", fact.type) else { return false }
+        ids.append(id)
+      } else {
+        ids.append(nil)
+      }
+    }
+    let node = ForeignNode(
+      name: "node", kind: kind, domain: "", version: opset, operands: ids,
+      outputNames: (0..<outputCount).map { "o\($0)" }, origin: "",
+      attributes: Dictionary(attributes.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }))
+    guard
+      let importer = try? ImporterIndex.all.importer(
+        kind, domain: "", version: opset, node: ""),
+      (try? importer.append(node, &graph)) != nil
+    else { return false }
+    return node.unreadAttributes.isEmpty && graph.nodes.count == 1
+      && graph.nodes[0].op.isEqual(to: op) && graph.nodes[0].inputs == ids
+  }
+}
