@@ -10,6 +10,8 @@ package struct BundleReader: Sendable {
   /// Of the whole file.
   package var byteCount: Int { file.count }
 
+  /// What errors call the bundle.
+  private let title: String
   private let file: [UInt8]
   /// Where each section starts in ``file``.
   private let starts: [Int]
@@ -17,15 +19,18 @@ package struct BundleReader: Sendable {
 
   /// - Throws: `missing-input`, `input-output`, and what ``init(bytes:limits:)`` throws.
   package init(path: String, limits: BundleLimits = BundleLimits()) throws(ModelError) {
-    let bytes = try FileAccess.read(path)
-    do { try self.init(bytes: bytes, limits: limits) } catch {
-      throw error.during("reading bundle \(path)")
+    self = try during("reading bundle \(path)") { () throws(ModelError) in
+      try BundleReader(bytes: try FileAccess.read(path), title: "bundle \(path)", limits: limits)
     }
   }
 
   /// - Throws: `malformed-input`, `unsupported-feature`, `limit-exceeded` or `integrity-failure`, with
   ///   the clause of `formats/bundle.md`.
   package init(bytes: [UInt8], limits: BundleLimits = BundleLimits()) throws(ModelError) {
+    try self.init(bytes: bytes, title: "the bundle", limits: limits)
+  }
+
+  private init(bytes: [UInt8], title: String, limits: BundleLimits) throws(ModelError) {
     let preamble = try BundlePreamble(of: bytes, limits: limits)
     let headerEnd = BundlePreamble.byteCount + preamble.headerByteCount
     var end = bytes.count
@@ -45,6 +50,7 @@ package struct BundleReader: Sendable {
       starts.append(next)
       next += section.storedByteCount
     }
+    self.title = title
     self.header = header
     self.limits = limits
     self.starts = starts
@@ -109,7 +115,15 @@ package struct BundleReader: Sendable {
   ///
   /// - Parameter operators: every operator that the graphs may name.
   package func contents(
-    operators: [any Operator.Type], goldens wanted: Bool = true
+    operators: [any Operator.Type], goldens: Bool = true
+  ) throws(ModelError) -> BundleContents {
+    try during("reading \(title)") { () throws(ModelError) in
+      try readContents(operators, goldens)
+    }
+  }
+
+  private func readContents(
+    _ operators: [any Operator.Type], _ wanted: Bool
   ) throws(ModelError) -> BundleContents {
     let manifest = try manifest()
     var records: [String: JSON] = [:]

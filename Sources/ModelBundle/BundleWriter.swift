@@ -3,8 +3,8 @@ import TensorCore
 
 /// Makes bundles: the same contents and options give the same bytes (`B19`).
 package struct BundleWriter: Sendable {
-  /// zstd's level. Weights of eight bits hardly differ between 3 and 19.
-  package var level = 9
+  /// zstd's level. Weights of eight bits are no smaller at 9 or 19 and take many times as long.
+  package var level = 3
   package var signingKey: SigningKey?
   package var limits = BundleLimits()
 

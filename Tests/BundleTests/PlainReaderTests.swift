@@ -39,7 +39,7 @@ import Testing
 
   /// Writes the committed bundles of a new version of the format; see `golden/bundles/README.md`.
   @Test(.enabled(if: ProcessInfo.processInfo.environment["WRITE_GOLDENS"] != nil))
-  func writeCommittedBundles() throws {
+  func writeGoldenBundles() throws {
     let folder = Sample.root.appending(path: "golden/bundles/v1").path()
     try BundleWriter().write(try Sample.contents(), to: folder + "/sample.maq")
     try BundleWriter(signingKey: try Sample.key())

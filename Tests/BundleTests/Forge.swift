@@ -1,0 +1,113 @@
+import CZstd
+import Crypto
+import Foundation
+import ModelBundle
+
+/// Takes a bundle apart and puts it together again with lies in it. Lengths and digests of the preamble
+/// are true unless they are what the lie is about.
+struct Forge {
+  struct Part {
+    var kind: String
+    var name: String
+    var content: [UInt8]
+    var frame: [UInt8]
+    /// Members of the header's entry that differ from the truth; nil removes one.
+    var lies: [String: JSON?] = [:]
+  }
+
+  var parts: [Part] = []
+  var tensors: [[String: JSON]] = []
+  /// The header's bytes, made from its JSON.
+  var header: (JSON) -> [UInt8] = { $0.bytes }
+  /// Members that the header has besides `sections` and `tensors`.
+  var extra: [String: JSON] = [:]
+
+  init(_ bundle: [UInt8]) throws {
+    let plain = try PlainReader(Data(bundle))
+    let headerLength = Int(bundle[16]) | Int(bundle[17]) << 8
+    guard case .object(let header) = try JSON(bytes: Array(bundle[64..<64 + headerLength])),
+      case .array(let sections)? = header["sections"],
+      case .array(let tensors)? = header["tensors"]
+    else { throw PlainReader.Failure("header") }
+    var position = 64 + headerLength
+    for (section, json) in zip(plain.sections, sections) {
+      guard case .object(let members) = json, case .integer(let stored)? = members["stored"] else {
+        throw PlainReader.Failure("section")
+      }
+      parts.append(
+        Part(
+          kind: section.kind, name: section.name, content: [UInt8](section.content),
+          frame: Array(bundle[position..<position + stored])))
+      position += stored
+    }
+    for case .object(let members) in tensors { self.tensors.append(members) }
+  }
+
+  func index(_ kind: String, _ name: String) -> Int {
+    parts.firstIndex { $0.kind == kind && $0.name == name } ?? 0
+  }
+
+  /// The part with other content, which is packed and digested truly.
+  mutating func replace(_ index: Int, _ content: [UInt8]) {
+    parts[index].content = content
+    parts[index].frame = Forge.pack(content)
+  }
+
+  mutating func replace(_ kind: String, _ name: String, _ text: String) {
+    replace(index(kind, name), Array(text.utf8))
+  }
+
+  func text(_ kind: String, _ name: String) -> String {
+    String(decoding: parts[index(kind, name)].content, as: UTF8.self)
+  }
+
+  var json: JSON {
+    let sections = parts.map { part in
+      var members: [String: JSON] = [
+        "kind": .string(part.kind), "name": .string(part.name),
+        "sha256": .string(Digest(of: part.content).description),
+        "size": .integer(part.content.count), "stored": .integer(part.frame.count),
+      ]
+      for (key, value) in part.lies { members[key] = value }
+      return JSON.object(members)
+    }
+    let members: [String: JSON] = [
+      "sections": .array(sections), "tensors": .array(tensors.map { .object($0) }),
+    ]
+    return .object(members.merging(extra) { $1 })
+  }
+
+  func bytes() -> [UInt8] {
+    Forge.assemble(header: header(json), rest: parts.flatMap(\.frame))
+  }
+
+  static func assemble(
+    header: [UInt8], rest: [UInt8], flags: UInt8 = 0, fileLength: Int? = nil,
+    headerLength: Int? = nil
+  ) -> [UInt8] {
+    let magic: [UInt8] = [0x89, 0x4D, 0x41, 0x51, 0x0D, 0x0A, 0x1A, 0x0A]
+    let file = magic + little(1, 4) + [flags, 0, 0, 0] + little(headerLength ?? header.count, 8)
+    let length = little(fileLength ?? 64 + header.count + rest.count, 8)
+    return file + length + Array(SHA256.hash(data: header)) + header + rest
+  }
+
+  static func little(_ value: Int, _ count: Int) -> [UInt8] {
+    (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+  }
+
+  static func pack(_ content: [UInt8], level: Int32 = 3) -> [UInt8] {
+    var frame = [UInt8](repeating: 0, count: ZSTD_compressBound(content.count))
+    let count = ZSTD_compress(&frame, frame.count, content, content.count, level)
+    return Array(frame[..<count])
+  }
+
+  /// A frame with parameters that bundles do not have.
+  static func pack(_ content: [UInt8], _ parameters: [(ZSTD_cParameter, Int32)]) -> [UInt8] {
+    let context = ZSTD_createCCtx()
+    defer { ZSTD_freeCCtx(context) }
+    for (parameter, value) in parameters { ZSTD_CCtx_setParameter(context, parameter, value) }
+    var frame = [UInt8](repeating: 0, count: ZSTD_compressBound(content.count))
+    let count = ZSTD_compress2(context, &frame, frame.count, content, content.count)
+    return Array(frame[..<count])
+  }
+}
