@@ -32,3 +32,11 @@ extension LogSoftmax: ImportableOperator {
     },
   ]
 }
+
+// MARK: - Kernel
+
+extension LogSoftmax: PlannedOperator {
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    try SoftmaxKernel.kernel(request, axis: axis, logarithm: true)
+  }
+}

@@ -72,3 +72,11 @@ extension Softmax: ImportableOperator {
     },
   ]
 }
+
+// MARK: - Kernel
+
+extension Softmax: PlannedOperator {
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    try SoftmaxKernel.kernel(request, axis: axis, logarithm: false)
+  }
+}

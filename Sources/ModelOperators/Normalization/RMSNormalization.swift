@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// Normalisation over the axes from `axis` on by the root of the mean square:
@@ -66,4 +67,13 @@ extension RMSNormalization: ImportableOperator {
         epsilon: try node.attribute("epsilon", default: Float(1e-5)))
     }
   ]
+}
+
+// MARK: - Kernel
+
+extension RMSNormalization: PlannedOperator {
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    guard request.isFloat32 else { return nil }
+    return try RowNormalizer(.rms, axis: axis, epsilon: epsilon, request)?.kernel
+  }
 }

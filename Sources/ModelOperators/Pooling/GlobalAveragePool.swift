@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// The mean of each plane: all axes after the first two become 1.
@@ -16,4 +17,12 @@ extension GlobalAveragePool: ImportableOperator {
   package static let importers = [
     Importer("GlobalAveragePool", 1...newestOpset) { _ in GlobalAveragePool() }
   ]
+}
+
+// MARK: - Kernel
+
+extension GlobalAveragePool: PlannedOperator {
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    try kernel(request, .mean)
+  }
 }

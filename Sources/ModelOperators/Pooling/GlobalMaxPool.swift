@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// The greatest element of each plane: all axes after the first two become 1.
@@ -16,4 +17,12 @@ extension GlobalMaxPool: ImportableOperator {
   package static let importers = [
     Importer("GlobalMaxPool", 1...newestOpset) { _ in GlobalMaxPool() }
   ]
+}
+
+// MARK: - Kernel
+
+extension GlobalMaxPool: PlannedOperator {
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    try kernel(request, .maximum)
+  }
 }
