@@ -26,17 +26,33 @@ import Testing
     #expect(try Pipeline.portable.run(on: optimised).nodes.count == optimised.nodes.count)
   }
 
-  /// D2 is where most is folded. Weights are rounded once more; fifty layers of them stay within 1e-5
-  /// of an output range of 1.
-  @Test func theValuesStay() throws {
-    let graph = try FamilyPassTests.graph("small-d2")
-    let inputs = try graph.sampleInputs(seed: 3, firstExtent: 1)
-    let expected = try ReferenceExecutor(graph).run(inputs)
-    let actual = try ReferenceExecutor(Pipeline.portable.run(on: graph)).run(inputs)
-    for (index, port) in graph.outputs.enumerated() {
-      let comparison = Comparison(
-        port.name, actual[index], against: expected[index], within: Tolerance(absolute: 1e-5))
-      #expect(comparison.passed, "\(comparison)")
+  /// Weights are rounded once more; fifty layers of them stay within 2e-5 of an output range of 1, and so
+  /// do the kernels' orders of summation.
+  static let tolerance = Tolerance(absolute: 2e-5)
+
+  static func outputs(_ graph: Graph) throws -> [NamedTensor] {
+    var runner = ModelRunner(graph)
+    let outputs = try runner.run(graph.sampleInputs(seed: 3))
+    return zip(graph.outputs, outputs).map { NamedTensor($0.name, $1) }
+  }
+
+  @Test(arguments: dialects)
+  func everyDialectKeepsItsValues(dialect: String) throws {
+    let graph = try FamilyPassTests.graph(dialect)
+    let compared = try Comparison.all(
+      FamilyPassTests.outputs(Pipeline.portable.run(on: graph)),
+      against: FamilyPassTests.outputs(graph), within: { _ in FamilyPassTests.tolerance })
+    #expect(compared.filter { !$0.passed } == [])
+  }
+
+  @Test func theDialectsAgree() throws {
+    let made = try FamilyPassTests.dialects.map {
+      try FamilyPassTests.outputs(Pipeline.portable.run(on: FamilyPassTests.graph($0)))
+    }
+    for other in made.dropFirst() {
+      let compared = Comparison.all(
+        other, against: made[0], within: { _ in FamilyPassTests.tolerance })
+      #expect(compared.filter { !$0.passed } == [])
     }
   }
 }

@@ -19,16 +19,15 @@ struct Draw {
 }
 
 extension Graph {
-  /// Random inputs: −1…1 for floats, 0…3 for integers; named extents are 2, 3 … in order of their names,
-  /// or start at `firstExtent`.
-  func sampleInputs(seed: UInt64, firstExtent: Int = 2) throws -> [Tensor] {
+  /// Random inputs: −1…1 for floats, 0…3 for integers; named extents are 2, 3 … in order of their names.
+  func sampleInputs(seed: UInt64) throws -> [Tensor] {
     var draw = Draw(state: seed)
     var names: Set<String> = []
     for port in inputs {
       for case .symbol(let name) in type(port.value).dimensions ?? [] { names.insert(name) }
     }
     let extents = Dictionary(
-      uniqueKeysWithValues: names.sorted().enumerated().map { ($1, $0 + firstExtent) })
+      uniqueKeysWithValues: names.sorted().enumerated().map { ($1, $0 + 2) })
     return try inputs.map { port in
       let type = type(port.value)
       let shape = try Shape(
