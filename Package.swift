@@ -94,7 +94,12 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
     tests("OperatorTests", ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
-    tests("OnnxFormatTests", ["OnnxFormat", "ModelOperators", "ModelIR", "TensorCore"]),
+    tests(
+      "OnnxFormatTests",
+      [
+        "OnnxFormat", "ModelQuantization", "ModelPasses", "ModelRuntime", "ModelOperators",
+        "ModelIR", "TensorCore",
+      ]),
     tests(
       "QuantizationTests",
       ["ModelQuantization", "ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),

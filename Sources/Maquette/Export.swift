@@ -1,4 +1,5 @@
 import Foundation
+import OnnxFormat
 import TensorCore
 
 /// A bundle as standard ONNX.
@@ -20,6 +21,10 @@ package struct Export: Sendable {
   }
 
   package func run(_ progress: ProgressObserver = .silent) throws(ModelError) -> Outcome {
-    throw ModelError(.unsupportedFeature, "ONNX cannot be written yet")
+    progress("reading \((model as NSString).lastPathComponent)")
+    let graph = try ModelFile(model, goldens: false).graph
+    progress("writing \((output as NSString).lastPathComponent)")
+    let bytes = try OnnxWriter().write(graph, path: output)
+    return Outcome(model: model, output: output, bytes: bytes)
   }
 }

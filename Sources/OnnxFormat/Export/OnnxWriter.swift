@@ -28,8 +28,12 @@ package struct OnnxWriter: Sendable {
     return bytes
   }
 
-  package func write(_ graph: Graph, path: String) throws(ModelError) {
-    try OutputFile.write(try bytes(of: graph), path: path)
+  /// - Returns: the size of the file.
+  @discardableResult
+  package func write(_ graph: Graph, path: String) throws(ModelError) -> Int {
+    let bytes = try bytes(of: graph)
+    try OutputFile.write(bytes, path: path)
+    return bytes.count
   }
 
   private func version(for graph: Graph) throws(ModelError) -> Int {
