@@ -47,9 +47,15 @@ struct ConformanceCase: Sendable {
 
   /// The tolerances of the suite's own runner.
   private struct Tolerances: Decodable {
-    let rtol: Double
-    let atol: Double
-    let bfloat16_rtol: Double
+    let relative: Double
+    let absolute: Double
+    let bfloat16Relative: Double
+
+    private enum CodingKeys: String, CodingKey {
+      case relative = "rtol"
+      case absolute = "atol"
+      case bfloat16Relative = "bfloat16_rtol"
+    }
   }
 
   /// What becomes of the case on each executor that runs it.
@@ -104,12 +110,12 @@ struct ConformanceCase: Sendable {
   ) -> String? {
     for (index, expected) in set.outputs.enumerated() {
       let relative =
-        expected.tensor.element == .bfloat16 ? tolerances.bfloat16_rtol : tolerances.rtol
+        expected.tensor.element == .bfloat16 ? tolerances.bfloat16Relative : tolerances.relative
       let exact = !expected.tensor.element.isFloatingPoint
       let comparison = Comparison(
         expected.name, index < outputs.count ? outputs[index] : nil, against: expected.tensor,
         within: exact
-          ? .exact : Tolerance(absolute: tolerances.atol, relative: relative))
+          ? .exact : Tolerance(absolute: tolerances.absolute, relative: relative))
       guard comparison.passed else {
         if let problem = comparison.problem { return "\(expected.name): \(problem)" }
         let worst = comparison.worst.map { "\($0.actual) instead of \($0.expected)" } ?? ""
