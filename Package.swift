@@ -57,7 +57,7 @@ let package = Package(
       name: "COnnx", dependencies: ["CProtobufC"], exclude: ["README.md"]),
     module(
       "ModelQuantization",
-      ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
+      ["ModelPasses", "ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
     module(
       "OnnxFormat",
       ["ModelOperators", "ModelIR", "TensorCore", "COnnx", "CProtobufC", "CZlib"]),

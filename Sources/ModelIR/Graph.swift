@@ -87,17 +87,19 @@ package struct Graph: Sendable {
   /// - Parameters:
   ///   - outputNames: names of the outputs; missing ones derive from `named`.
   ///   - quantizedAs: one entry for each output that is stored as int8 with these parameters.
+  ///   - isChecked: the node's integer form was checked in a graph that this one is made of.
   /// - Throws: what ``Operator/infer(_:)`` throws, with the node's name on the trail;
   ///   `not-quantizable` where a quantized operand or output has no integer form.
   @discardableResult
   package mutating func append(
     _ op: any Operator, named name: String, to operands: [ValueID?], origin: String = "",
-    outputNames: [String] = [], quantizedAs: [QuantizationParameters?] = []
+    outputNames: [String] = [], quantizedAs: [QuantizationParameters?] = [],
+    isChecked: Bool = false
   ) throws(ModelError) -> [ValueID] {
     let stored = facts(operands)
     let types: [TensorType]
     do {
-      types = try Graph.infer(op, stored, quantizedAs: quantizedAs)
+      types = try Graph.infer(op, stored, quantizedAs: quantizedAs, isChecked: isChecked)
     } catch {
       throw error.during("typing node '\(name)' (\(Swift.type(of: op).name))")
     }
@@ -127,7 +129,8 @@ package struct Graph: Sendable {
 
   /// Types of `op`'s outputs as they are stored.
   package static func infer(
-    _ op: any Operator, _ stored: Operands<Fact>, quantizedAs: [QuantizationParameters?] = []
+    _ op: any Operator, _ stored: Operands<Fact>, quantizedAs: [QuantizationParameters?] = [],
+    isChecked: Bool = false
   ) throws(ModelError) -> [TensorType] {
     let logical = try stored.map { (fact) throws(ModelError) in
       fact.type.quantization == nil ? fact : Fact(fact.type.logical)
@@ -148,7 +151,7 @@ package struct Graph: Sendable {
     let touchesIntegers =
       types.contains { $0.quantization != nil }
       || stored.values.contains { $0?.type.quantization != nil }
-    if touchesIntegers {
+    if touchesIntegers && !isChecked {
       guard let integer = op as? any IntegerOperator else {
         throw ModelError(.notQuantizable, "\(Swift.type(of: op).name) has no integer form")
       }

@@ -176,7 +176,7 @@ extension Graph {
       let made = try new.append(
         node.op, named: node.name, to: node.inputs.map { $0.flatMap { map[$0.index] } },
         origin: node.origin, outputNames: node.outputs.map { self[$0].name },
-        quantizedAs: quantizations(of: node))
+        quantizedAs: quantizations(of: node), isChecked: true)
       for (old, id) in zip(node.outputs, made) { map[old.index] = id }
     }
     for output in outputs {

@@ -1,5 +1,6 @@
 import ModelIR
 import ModelOperators
+import ModelPasses
 import TensorCore
 
 /// Turns a float graph into its int8 form.
@@ -16,7 +17,7 @@ package struct Quantizer: Sendable {
   /// The form of `graph` that calibration observes and ``quantize(_:)`` lowers: products with constant
   /// matrices are linear layers, and activations that no integer epilogue has stand by themselves.
   package static func prepared(_ graph: Graph) throws(ModelError) -> Graph {
-    let passes = Pipeline([Rewriting(LinearFromGemm()), Rewriting(SplitActivation())])
+    let passes = Pipeline([Rewriting(MakeLinear()), Rewriting(SplitActivation())])
     return try passes.run(on: graph)
   }
 

@@ -34,7 +34,8 @@ struct Specialised: Sendable {
       }
       let made = try new.append(
         node.op, named: node.name, to: operands, origin: node.origin,
-        outputNames: node.outputs.map { source[$0].name }, quantizedAs: quantizations)
+        outputNames: node.outputs.map { source[$0].name }, quantizedAs: quantizations,
+        isChecked: true)
       for (old, id) in zip(node.outputs, made) {
         map[old.index] =
           Specialised.constant(from: new.fact(id)).map {

@@ -26,15 +26,9 @@ extension Convolution: IntegerPlannedOperator {
     var parts: [IntegerConvolution.Part] = []
     var weights: [(KernelWeights, folded: [Int32])] = []
     for group in 0..<groups {
-      var rows = [Int8](repeating: 0, count: filters * k)
-      for m in 0..<filters {
-        for c in 0..<depth {
-          let from = ((group * filters + m) * depth + c) * kernelCount
-          for tap in 0..<kernelCount {
-            rows[m * k + tap * depth + c] = integers.weights[from + tap]
-          }
-        }
-      }
+      let rows = integers.interleaved(
+        request.tier, from: group * filters * k, matrices: filters, channels: depth,
+        positions: kernelCount)
       weights.append(
         integers.packable(rows: rows, channels: filters, k: k, firstChannel: group * filters))
       for image in 0..<space.images {

@@ -84,15 +84,19 @@ package struct IntegerWeights: Sendable {
       for block in 0..<outer {
         for channel in 0..<extent {
           let start = (block * extent + channel) * inner
-          var (magnitude, sum) = (0, 0)
-          for index in start..<start + inner {
-            let value = Int(values[index])
-            if value == -128 { isSymmetric = false }
-            magnitude &+= abs(value)
-            sum &+= value
+          for chunk in stride(from: start, to: start + inner, by: 1 << 20) {
+            // At most 2²⁰ weights: their sums fit in 32 bits.
+            var (magnitude, sum, least): (Int32, Int32, Int8) = (0, 0, 0)
+            let end = min(chunk + (1 << 20), start + inner)
+            for value in UnsafeBufferPointer(rebasing: values[chunk..<end]) {
+              magnitude &+= abs(Int32(value))
+              sum &+= Int32(value)
+              least = min(least, value)
+            }
+            if least == -128 { isSymmetric = false }
+            magnitudes[channel] += Int64(magnitude)
+            sums[channel] += Int64(sum)
           }
-          magnitudes[channel] += Int64(magnitude)
-          sums[channel] += Int64(sum)
         }
       }
     }
@@ -101,8 +105,13 @@ package struct IntegerWeights: Sendable {
       bias, scales: parameters.scales, channels: channels, input)
     for channel in 0..<channels {
       let index = channel % extent
-      let folded = (biases?[channel] ?? 0) - Int64(input.zeroPoint) * sums[index]
-      guard 128 * magnitudes[index] + abs(folded) < 1 << 31 else {
+      let bias = biases?[channel] ?? 0
+      // Where groups share a channel's scale, each sums a part of its weights only.
+      let folded =
+        channels == extent
+        ? abs(bias - Int64(input.zeroPoint) * sums[index])
+        : abs(bias) + abs(Int64(input.zeroPoint)) * magnitudes[index]
+      guard 128 * magnitudes[index] + folded < 1 << 31 else {
         throw ModelError(.notQuantizable, "Q13: channel \(channel) could overflow 32 bits")
       }
     }

@@ -39,6 +39,25 @@ struct LayerIntegers {
     return bias[channel] &- layer.input.zeroPoint &* sum
   }
 
+  /// `matrices` consecutive [channels][positions] matrices of weights, each as [positions][channels].
+  func interleaved(
+    _ tier: KernelTier, from first: Int, matrices: Int, channels: Int, positions: Int
+  ) -> [Int8] {
+    let size = channels * positions
+    precondition(first + matrices * size <= weights.count, "matrices outside the weights")
+    return [Int8](unsafeUninitializedCapacity: matrices * size) { target, count in
+      weights.withUnsafeBufferPointer { source in
+        guard let x = source.baseAddress, let y = target.baseAddress else { return }
+        for matrix in 0..<matrices {
+          tier.interleave(
+            channels: channels, positions: positions, x + first + matrix * size,
+            to: y + matrix * size, pitch: channels)
+        }
+      }
+      count = matrices * size
+    }
+  }
+
   /// Rows of `k` weights with their folded biases, for the channels from `firstChannel` on.
   func packable(
     rows: [Int8], channels: Int, k: Int, firstChannel: Int

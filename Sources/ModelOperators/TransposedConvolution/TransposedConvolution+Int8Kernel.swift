@@ -20,7 +20,12 @@ extension TransposedConvolution: IntegerPlannedOperator {
     let (filters, depth) = (geometry.groupOutputChannels, geometry.groupInputChannels)
     var parts: [IntegerConvolution.Part] = []
     var weights: [(KernelWeights, folded: [Int32])] = []
+    let kernelCount = geometry.window.kernelCount
     for group in 0..<groups {
+      // [filter][kernel element][channel]
+      let filtersLast = integers.interleaved(
+        request.tier, from: group * depth * filters * kernelCount, matrices: 1, channels: depth,
+        positions: filters * kernelCount)
       for phase in phases {
         var window = phase.window(input: input, output: output, dense: groups == 1)
         if takesBatch {
@@ -41,14 +46,12 @@ extension TransposedConvolution: IntegerPlannedOperator {
         }
         let elements = phase.elements(geometry.window.kernel)
         let k = elements.count * depth
-        var rows = [Int8](repeating: 0, count: filters * k)
-        for (index, element) in elements.enumerated() {
-          for c in 0..<depth {
-            let from = (group * depth + c) * filters * geometry.window.kernelCount + element
-            for m in 0..<filters {
-              rows[m * k + index * depth + c] =
-                integers.weights[from + m * geometry.window.kernelCount]
-            }
+        var rows: [Int8] = []
+        rows.reserveCapacity(filters * k)
+        for m in 0..<filters {
+          for element in elements {
+            let from = (m * kernelCount + element) * depth
+            rows += filtersLast[from..<from + depth]
           }
         }
         weights.append(
