@@ -1,4 +1,4 @@
-/// How the range of an activation is chosen from what was observed.
+/// How the range of an activation is chosen from what was observed (`Q49`).
 package enum CalibrationMethod: String, Sendable, Codable, CaseIterable {
   /// From the least to the greatest value seen.
   case minMax = "min-max"

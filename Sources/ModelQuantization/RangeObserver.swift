@@ -11,7 +11,7 @@ package struct ValueRange: Sendable, Hashable, Codable {
     self.upper = max(upper, 0)
   }
 
-  /// Int8 parameters that cover the range (`Q4`): 255 steps, 0 exact.
+  /// Int8 parameters that cover the range (`Q47`): 255 steps, 0 exact.
   package var parameters: QuantizationParameters {
     let width = Double(upper) - Double(lower)
     let scale = Float(max(width / 255, 0x1p-100))
@@ -21,7 +21,7 @@ package struct ValueRange: Sendable, Hashable, Codable {
   }
 }
 
-/// What is remembered of one activation: extremes, moving averages, and a histogram of 4,096 bins whose
+/// What is remembered of one activation (`Q48`): extremes, moving averages, and a histogram of 4,096 bins whose
 /// width is a power of two and doubles when a value falls outside. Memory does not grow with the number
 /// of samples, and all but the moving average do not depend on their order.
 package struct RangeObserver: Sendable {
