@@ -20,19 +20,19 @@ extension GatherND {
     try inputs.expect(2...2)
     let x = try inputs.required(0)
     let indices = try inputs.required(1)
-    try indices.expectIndices("GN1", "indices")
+    try indices.expectIndices("GD1", "indices")
     let dimensions = try x.dimensions()
     let places = try indices.dimensions()
     guard batchAxes >= 0, batchAxes < min(dimensions.count, places.count) else {
       throw ModelError(
-        .invalidValue, "GN2: \(batchAxes) batch axes of ranks \(dimensions.count), \(places.count)")
+        .invalidValue, "GD2: \(batchAxes) batch axes of ranks \(dimensions.count), \(places.count)")
     }
     guard let depth = places[places.count - 1].value else {
       throw ModelError(.unknownShape, "how many axes are indexed is not known")
     }
     guard depth >= 1, depth <= dimensions.count - batchAxes else {
       throw ModelError(
-        .shapeMismatch, "GN3: \(depth) indices for \(dimensions.count - batchAxes) axes")
+        .shapeMismatch, "GD3: \(depth) indices for \(dimensions.count - batchAxes) axes")
     }
     return [
       x.type.with(dimensions: places.dropLast() + dimensions[(batchAxes + depth)...])
@@ -50,7 +50,7 @@ extension GatherND: MovingOperator {
       throw ModelError(.unknownShape, "the shape of the result")
     }
     guard x.shape.dimensions[..<batchAxes] == indices.shape.dimensions[..<batchAxes] else {
-      throw ModelError(.shapeMismatch, "GN4: batches of \(x.shape) and \(indices.shape)")
+      throw ModelError(.shapeMismatch, "GD4: batches of \(x.shape) and \(indices.shape)")
     }
     let starts = try GatherND.places(indices, in: x.shape, batchAxes: batchAxes)
     let depth = indices.shape[indices.shape.rank - 1]

@@ -10,7 +10,7 @@ package struct BitwiseNot: Operator {
     try inputs.expect(1...1)
     let x = try inputs.required(0)
     guard x.element.isInteger else {
-      throw ModelError(.typeMismatch, "BN1: BitwiseNot of \(x.element)")
+      throw ModelError(.typeMismatch, "BW1: BitwiseNot of \(x.element)")
     }
     return [x.type]
   }

@@ -13,7 +13,7 @@ package struct DynamicQuantizeLinear: Operator {
     try inputs.expect(1...1)
     let x = try inputs.required(0)
     guard x.element == .float32 else {
-      throw ModelError(.typeMismatch, "DQ1: DynamicQuantizeLinear of \(x.element), not float32")
+      throw ModelError(.typeMismatch, "DY1: DynamicQuantizeLinear of \(x.element), not float32")
     }
     return [
       x.type.with(element: .uint8), TensorType(.float32, Shape.scalar),
