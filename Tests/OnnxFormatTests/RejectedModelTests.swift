@@ -33,8 +33,8 @@ struct RejectedModel: Sendable, CustomTestStringConvertible {
   }
 
   static let graphs: [RejectedModel] = [
-    RejectedModel("an old opset", .unsupportedFeature, says: "opset 6") { model in
-      model.opsets = [("", 6)]
+    RejectedModel("an old opset", .unsupportedFeature, says: "opset 5") { model in
+      model.opsets = [("", 5)]
     },
     RejectedModel("an opset of the future", .unsupportedFeature, says: "opset 29") { model in
       model.opsets = [("ai.onnx", 29)]

@@ -10,5 +10,7 @@ package struct Equal: ComparisonOperator {
 }
 
 extension Equal: ImportableOperator {
-  package static let importers = [Importer("Equal", 7...newestOpset) { _ in Equal() }]
+  package static let importers = [
+    .aligning(Equal.self), Importer("Equal", 7...newestOpset) { _ in Equal() },
+  ]
 }

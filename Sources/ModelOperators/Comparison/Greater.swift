@@ -9,5 +9,7 @@ package struct Greater: ComparisonOperator {
 }
 
 extension Greater: ImportableOperator {
-  package static let importers = [Importer("Greater", 7...newestOpset) { _ in Greater() }]
+  package static let importers = [
+    .aligning(Greater.self), Importer("Greater", 7...newestOpset) { _ in Greater() },
+  ]
 }

@@ -9,5 +9,7 @@ package struct Less: ComparisonOperator {
 }
 
 extension Less: ImportableOperator {
-  package static let importers = [Importer("Less", 7...newestOpset) { _ in Less() }]
+  package static let importers = [
+    .aligning(Less.self), Importer("Less", 7...newestOpset) { _ in Less() },
+  ]
 }

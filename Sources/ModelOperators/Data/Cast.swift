@@ -63,7 +63,7 @@ extension Cast: PlannedOperator {
 
 extension Cast: ImportableOperator {
   package static let importers = [
-    Importer("Cast", 7...newestOpset) { node throws(ModelError) in
+    Importer("Cast", 6...newestOpset) { node throws(ModelError) in
       node.ignore("saturate", "round_mode")
       guard let target = try node.elementType("to") else {
         throw ModelError(.invalidValue, "CA1: Cast needs attribute 'to'")

@@ -133,7 +133,7 @@ extension Concat: PlannedOperator {
 
 extension Concat: ImportableOperator {
   package static let importers = [
-    Importer("Concat", 7...newestOpset) { node throws(ModelError) in
+    Importer("Concat", 6...newestOpset) { node throws(ModelError) in
       Concat(axis: try node.required(attribute: "axis"))
     }
   ]

@@ -29,9 +29,9 @@ extension Identity: RelabellingOperator {
 
 extension Identity: ImportableOperator {
   package static let importers = [
-    Importer("Identity", 7...newestOpset) { _ in Identity() },
-    Importer("Dropout", 7...newestOpset) { (node, graph) throws(ModelError) in
-      node.ignore("ratio", "seed")
+    Importer("Identity", 6...newestOpset) { _ in Identity() },
+    Importer("Dropout", 6...newestOpset) { (node, graph) throws(ModelError) in
+      node.ignore("ratio", "seed", "is_test")
       try Identity.rejectTraining(node, graph)
       let x = try node.required(0)
       let y = try graph.append(

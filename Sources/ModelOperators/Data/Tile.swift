@@ -51,5 +51,5 @@ extension Tile: ViewOperator {
 // MARK: - Import
 
 extension Tile: ImportableOperator {
-  package static let importers = [Importer("Tile", 7...newestOpset) { _ in Tile() }]
+  package static let importers = [Importer("Tile", 6...newestOpset) { _ in Tile() }]
 }

@@ -13,5 +13,5 @@ package struct Abs: NumericUnaryOperator {
 }
 
 extension Abs: ImportableOperator {
-  package static let importers = [Importer("Abs", 7...newestOpset) { _ in Abs() }]
+  package static let importers = [Importer("Abs", 6...newestOpset) { _ in Abs() }]
 }

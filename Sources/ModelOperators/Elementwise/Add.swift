@@ -13,5 +13,7 @@ package struct Add: BinaryOperator {
 }
 
 extension Add: ImportableOperator {
-  package static let importers = [Importer("Add", 7...newestOpset) { _ in Add() }]
+  package static let importers = [
+    .aligning(Add.self), Importer("Add", 7...newestOpset) { _ in Add() },
+  ]
 }

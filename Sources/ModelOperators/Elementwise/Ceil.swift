@@ -11,5 +11,5 @@ package struct Ceil: UnaryOperator {
 }
 
 extension Ceil: ImportableOperator {
-  package static let importers = [Importer("Ceil", 7...newestOpset) { _ in Ceil() }]
+  package static let importers = [Importer("Ceil", 6...newestOpset) { _ in Ceil() }]
 }

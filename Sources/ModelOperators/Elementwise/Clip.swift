@@ -62,7 +62,7 @@ extension Clip: PlannedOperator {
 
 extension Clip: ImportableOperator {
   package static let importers = [
-    Importer("Clip", 7...10) { (node, graph) throws(ModelError) in
+    Importer("Clip", 6...10) { (node, graph) throws(ModelError) in
       let x = try node.required(0)
       let element = graph.type(x).element
       var operands: [ValueID?] = [x]

@@ -17,5 +17,7 @@ package struct Div: BinaryOperator {
 }
 
 extension Div: ImportableOperator {
-  package static let importers = [Importer("Div", 7...newestOpset) { _ in Div() }]
+  package static let importers = [
+    .aligning(Div.self), Importer("Div", 7...newestOpset) { _ in Div() },
+  ]
 }

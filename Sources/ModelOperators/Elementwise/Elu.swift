@@ -18,7 +18,7 @@ package struct Elu: UnaryOperator {
 
 extension Elu: ImportableOperator {
   package static let importers = [
-    Importer("Elu", 7...newestOpset) { node throws(ModelError) in
+    Importer("Elu", 6...newestOpset) { node throws(ModelError) in
       Elu(
         alpha: try node.attribute("alpha", default: 1))
     }

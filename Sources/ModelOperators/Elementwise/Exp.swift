@@ -12,5 +12,5 @@ package struct Exp: UnaryOperator {
 }
 
 extension Exp: ImportableOperator {
-  package static let importers = [Importer("Exp", 7...newestOpset) { _ in Exp() }]
+  package static let importers = [Importer("Exp", 6...newestOpset) { _ in Exp() }]
 }

@@ -11,5 +11,5 @@ package struct Floor: UnaryOperator {
 }
 
 extension Floor: ImportableOperator {
-  package static let importers = [Importer("Floor", 7...newestOpset) { _ in Floor() }]
+  package static let importers = [Importer("Floor", 6...newestOpset) { _ in Floor() }]
 }

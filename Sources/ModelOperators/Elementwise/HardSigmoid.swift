@@ -21,7 +21,7 @@ package struct HardSigmoid: UnaryOperator {
 
 extension HardSigmoid: ImportableOperator {
   package static let importers = [
-    Importer("HardSigmoid", 7...newestOpset) { node throws(ModelError) in
+    Importer("HardSigmoid", 6...newestOpset) { node throws(ModelError) in
       HardSigmoid(
         alpha: try node.attribute("alpha", default: 0.2),
         beta: try node.attribute("beta", default: 0.5))

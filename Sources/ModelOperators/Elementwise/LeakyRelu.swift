@@ -17,7 +17,7 @@ package struct LeakyRelu: UnaryOperator {
 
 extension LeakyRelu: ImportableOperator {
   package static let importers = [
-    Importer("LeakyRelu", 7...newestOpset) { node throws(ModelError) in
+    Importer("LeakyRelu", 6...newestOpset) { node throws(ModelError) in
       LeakyRelu(
         alpha: try node.attribute("alpha", default: 0.01))
     }

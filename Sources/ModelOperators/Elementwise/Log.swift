@@ -12,5 +12,5 @@ package struct Log: UnaryOperator {
 }
 
 extension Log: ImportableOperator {
-  package static let importers = [Importer("Log", 7...newestOpset) { _ in Log() }]
+  package static let importers = [Importer("Log", 6...newestOpset) { _ in Log() }]
 }

@@ -13,5 +13,5 @@ package struct Max: VariadicOperator {
 }
 
 extension Max: ImportableOperator {
-  package static let importers = [Importer("Max", 7...newestOpset) { _ in Max() }]
+  package static let importers = [Importer("Max", 6...newestOpset) { _ in Max() }]
 }

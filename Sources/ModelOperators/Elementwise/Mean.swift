@@ -12,5 +12,5 @@ package struct Mean: VariadicOperator {
 }
 
 extension Mean: ImportableOperator {
-  package static let importers = [Importer("Mean", 7...newestOpset) { _ in Mean() }]
+  package static let importers = [Importer("Mean", 6...newestOpset) { _ in Mean() }]
 }

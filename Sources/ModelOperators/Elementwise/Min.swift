@@ -13,5 +13,5 @@ package struct Min: VariadicOperator {
 }
 
 extension Min: ImportableOperator {
-  package static let importers = [Importer("Min", 7...newestOpset) { _ in Min() }]
+  package static let importers = [Importer("Min", 6...newestOpset) { _ in Min() }]
 }

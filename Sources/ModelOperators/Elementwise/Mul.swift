@@ -13,5 +13,7 @@ package struct Mul: BinaryOperator {
 }
 
 extension Mul: ImportableOperator {
-  package static let importers = [Importer("Mul", 7...newestOpset) { _ in Mul() }]
+  package static let importers = [
+    .aligning(Mul.self), Importer("Mul", 7...newestOpset) { _ in Mul() },
+  ]
 }

@@ -13,5 +13,5 @@ package struct Neg: NumericUnaryOperator {
 }
 
 extension Neg: ImportableOperator {
-  package static let importers = [Importer("Neg", 7...newestOpset) { _ in Neg() }]
+  package static let importers = [Importer("Neg", 6...newestOpset) { _ in Neg() }]
 }

@@ -15,7 +15,7 @@ package struct PRelu: Operator {
       throw ModelError(.typeMismatch, "PR1: PRelu of \(x.element) with slope \(slope.element)")
     }
     if let target = x.type.shape, let own = slope.type.shape {
-      guard try Shape.broadcast(target, own) == target else {
+      guard (try? Shape.broadcast(target, own)) == target else {
         throw ModelError(.shapeMismatch, "PR2: a slope of \(own) does not broadcast to \(target)")
       }
     }
@@ -54,5 +54,13 @@ extension PRelu: PlannedOperator {
 }
 
 extension PRelu: ImportableOperator {
-  package static let importers = [Importer("PRelu", 7...newestOpset) { _ in PRelu() }]
+  package static let importers = [
+    Importer("PRelu", 6...6) { (node, graph) throws(ModelError) in
+      // A vector of slopes stands along the channels.
+      let isVector = graph.type(try node.required(1)).rank == 1
+      let operands = try isVector ? node.aligning(operand: 1, to: 1, in: &graph) : node.operands
+      return try node.append(PRelu(), on: operands, to: &graph)
+    },
+    Importer("PRelu", 7...newestOpset) { _ in PRelu() },
+  ]
 }

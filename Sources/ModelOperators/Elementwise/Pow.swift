@@ -67,5 +67,7 @@ extension Pow: PlannedOperator {
 }
 
 extension Pow: ImportableOperator {
-  package static let importers = [Importer("Pow", 7...newestOpset) { _ in Pow() }]
+  package static let importers = [
+    .aligning(Pow.self), Importer("Pow", 7...newestOpset) { _ in Pow() },
+  ]
 }

@@ -11,5 +11,5 @@ package struct Reciprocal: UnaryOperator {
 }
 
 extension Reciprocal: ImportableOperator {
-  package static let importers = [Importer("Reciprocal", 7...newestOpset) { _ in Reciprocal() }]
+  package static let importers = [Importer("Reciprocal", 6...newestOpset) { _ in Reciprocal() }]
 }

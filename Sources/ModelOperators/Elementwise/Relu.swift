@@ -13,5 +13,5 @@ package struct Relu: NumericUnaryOperator {
 }
 
 extension Relu: ImportableOperator {
-  package static let importers = [Importer("Relu", 7...newestOpset) { _ in Relu() }]
+  package static let importers = [Importer("Relu", 6...newestOpset) { _ in Relu() }]
 }

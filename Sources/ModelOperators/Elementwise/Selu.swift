@@ -20,7 +20,7 @@ package struct Selu: UnaryOperator {
 
 extension Selu: ImportableOperator {
   package static let importers = [
-    Importer("Selu", 7...newestOpset) { node throws(ModelError) in
+    Importer("Selu", 6...newestOpset) { node throws(ModelError) in
       Selu(
         alpha: try node.attribute("alpha", default: 1.6732632),
         gamma: try node.attribute("gamma", default: 1.050701))

@@ -12,5 +12,5 @@ package struct Sigmoid: UnaryOperator {
 }
 
 extension Sigmoid: ImportableOperator {
-  package static let importers = [Importer("Sigmoid", 7...newestOpset) { _ in Sigmoid() }]
+  package static let importers = [Importer("Sigmoid", 6...newestOpset) { _ in Sigmoid() }]
 }

@@ -11,5 +11,5 @@ package struct Sqrt: UnaryOperator {
 }
 
 extension Sqrt: ImportableOperator {
-  package static let importers = [Importer("Sqrt", 7...newestOpset) { _ in Sqrt() }]
+  package static let importers = [Importer("Sqrt", 6...newestOpset) { _ in Sqrt() }]
 }

@@ -13,5 +13,7 @@ package struct Sub: BinaryOperator {
 }
 
 extension Sub: ImportableOperator {
-  package static let importers = [Importer("Sub", 7...newestOpset) { _ in Sub() }]
+  package static let importers = [
+    .aligning(Sub.self), Importer("Sub", 7...newestOpset) { _ in Sub() },
+  ]
 }

@@ -13,5 +13,5 @@ package struct Sum: VariadicOperator {
 }
 
 extension Sum: ImportableOperator {
-  package static let importers = [Importer("Sum", 7...newestOpset) { _ in Sum() }]
+  package static let importers = [Importer("Sum", 6...newestOpset) { _ in Sum() }]
 }

@@ -3,7 +3,7 @@ import ModelIR
 import ModelKernels
 import TensorCore
 
-/// y = x / (1 + exp(−α·x)). ONNX Swish 24.
+/// y = x / (1 + exp(−α·x)). ONNX Swish 24, and SwiGLU 28, whose second operand multiplies the result.
 package struct Swish: UnaryOperator {
   package static let name = "Swish"
   package static let fields = [Field("alpha", \Swish.alpha)]
@@ -21,6 +21,12 @@ extension Swish: ImportableOperator {
     Importer("Swish", 24...newestOpset) { node throws(ModelError) in
       Swish(
         alpha: try node.attribute("alpha", default: 1))
-    }
+    },
+    Importer("SwiGLU", 28...newestOpset) { (node, graph) throws(ModelError) in
+      let gate = try graph.appendOne(
+        Swish(alpha: try node.attribute("alpha", default: 1)), named: "\(node.name).gate",
+        to: [try node.required(0)], origin: node.origin)
+      return try node.append(Mul(), on: [gate, try node.required(1)], to: &graph)
+    },
   ]
 }

@@ -12,5 +12,5 @@ package struct Tanh: UnaryOperator {
 }
 
 extension Tanh: ImportableOperator {
-  package static let importers = [Importer("Tanh", 7...newestOpset) { _ in Tanh() }]
+  package static let importers = [Importer("Tanh", 6...newestOpset) { _ in Tanh() }]
 }

@@ -120,8 +120,10 @@ extension Gemm {
 
 extension Gemm: ImportableOperator {
   package static let importers = [
-    Importer("Gemm", 7...newestOpset) { node throws(ModelError) in
-      Gemm(
+    Importer("Gemm", 6...newestOpset) { node throws(ModelError) in
+      // Before opset 7, whether C broadcasts; it does wherever its shape asks for it.
+      if node.version < 7 { node.ignore("broadcast") }
+      return Gemm(
         transposeA: try node.flag("transA", default: false),
         transposeB: try node.flag("transB", default: false),
         alpha: try node.attribute("alpha", default: Float(1)),

@@ -9,5 +9,7 @@ package struct And: LogicalOperator {
 }
 
 extension And: ImportableOperator {
-  package static let importers = [Importer("And", 7...newestOpset) { _ in And() }]
+  package static let importers = [
+    .aligning(And.self), Importer("And", 7...newestOpset) { _ in And() },
+  ]
 }

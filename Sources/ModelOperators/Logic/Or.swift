@@ -9,5 +9,7 @@ package struct Or: LogicalOperator {
 }
 
 extension Or: ImportableOperator {
-  package static let importers = [Importer("Or", 7...newestOpset) { _ in Or() }]
+  package static let importers = [
+    .aligning(Or.self), Importer("Or", 7...newestOpset) { _ in Or() },
+  ]
 }

@@ -9,5 +9,7 @@ package struct Xor: LogicalOperator {
 }
 
 extension Xor: ImportableOperator {
-  package static let importers = [Importer("Xor", 7...newestOpset) { _ in Xor() }]
+  package static let importers = [
+    .aligning(Xor.self), Importer("Xor", 7...newestOpset) { _ in Xor() },
+  ]
 }

@@ -118,7 +118,10 @@ extension BatchNormalization {
 
 extension BatchNormalization: ImportableOperator {
   package static let importers = [
-    Importer("BatchNormalization", 7...13) { node throws(ModelError) in
+    Importer("BatchNormalization", 6...13) { node throws(ModelError) in
+      if node.version < 7, try !node.flag("is_test", default: false) {
+        throw ModelError(.unsupportedFeature, "BN3: training before opset 14")
+      }
       guard try node.attribute("spatial", default: 1) == 1 else {
         throw ModelError(.unsupportedAttribute, "BN3: statistics for each element (spatial = 0)")
       }

@@ -34,10 +34,10 @@ extension TopK {
       throw ModelError(.typeMismatch, "TK2: k is \(count.element), not int64")
     }
     var dimensions = try x.dimensions()
-    let axis = try Shape.resolve(axis: axis, rank: dimensions.count)
-    guard dimensions.indices.contains(axis) else {
+    guard !dimensions.isEmpty else {
       throw ModelError(.shapeMismatch, "TK3: TopK of a scalar")
     }
+    let axis = try Shape.resolve(axis: axis, rank: dimensions.count)
     let wanted = count.extents?.first ?? .unknown
     if let wanted = wanted.value {
       guard wanted >= 0, wanted <= dimensions[axis].value ?? wanted else {
@@ -100,7 +100,7 @@ extension TopK {
 
 extension TopK: ImportableOperator {
   package static let importers = [
-    Importer("TopK", 7...9) { (node, graph) throws(ModelError) in
+    Importer("TopK", 6...9) { (node, graph) throws(ModelError) in
       let count: Int = try node.required(attribute: "k")
       let op = TopK(axis: try node.attribute("axis", default: -1), largest: true)
       return try node.append(

@@ -49,3 +49,39 @@ extension ForeignNode {
     return operands
   }
 }
+
+// MARK: - Opset 6
+
+extension Importer {
+  /// Opset 6 of a broadcasting operator: where `broadcast` is set, operand 1 lines up with the axis that
+  /// `axis` names, or with the last one.
+  static func aligning<Op: Operator>(_: Op.Type) -> Importer {
+    Importer(Op.name, 6...6) { (node, graph) throws(ModelError) in
+      let axis: Int? = try node.optional("axis")
+      guard try node.flag("broadcast", default: false), let axis else {
+        return try node.append(Op(), to: &graph)
+      }
+      return try node.append(
+        Op(), on: node.aligning(operand: 1, to: axis, in: &graph), to: &graph)
+    }
+  }
+}
+
+extension ForeignNode {
+  /// The operands, with axes of extent 1 after those of operand `index`, so that its first one stands
+  /// at `axis` of operand 0.
+  func aligning(
+    operand index: Int, to axis: Int, in graph: inout Graph
+  ) throws(ModelError) -> [ValueID?] {
+    let rank = try graph.fact(try required(0)).dimensions().count
+    let own = try graph.fact(try required(index)).dimensions().count
+    let trailing = rank - own - (axis < 0 ? axis + rank : axis)
+    guard trailing > 0 else { return operands }
+    let axes = constant(
+      Tensor(vector: (own..<own + trailing).map { Int64($0) }), "axes", in: &graph)
+    var operands = operands
+    operands[index] = try graph.appendOne(
+      Unsqueeze(), named: "\(name).aligned", to: [try required(index), axes], origin: origin)
+    return operands
+  }
+}
