@@ -8,7 +8,8 @@ import TensorCore
 ///     %2 = Squeeze(%1, 2)              →    %2 = Reshape(%x, [−1, 80])
 ///
 /// Reshape, Flatten, Squeeze, Unsqueeze, and Transpose that moves axes of extent 1 only. An extent that has
-/// only a name is −1 in the target, or 0 where several have. Exact.
+/// only a name is −1 in the target, or 0 where several have; so is the only one that is not known at all, in the
+/// target of a `Reshape` that is computed. Exact.
 package struct MergeReshapes: Rewrite {
   package static let name = "merge-reshapes"
   package init() {}
@@ -29,8 +30,11 @@ package struct MergeReshapes: Rewrite {
     }
     let wanted = try Graph.infer(
       node.op, site.graph.facts(site.operands), quantizedAs: site.quantizations)
-    guard let dimensions = wanted[0].dimensions, !dimensions.contains(.unknown),
-      let target = MergeReshapes.target(dimensions, from: site.graph.type(source).dimensions)
+    guard let dimensions = wanted[0].dimensions else { return nil }
+    guard !dimensions.contains(.unknown) else {
+      return try fixTarget(of: node, as: wanted, at: &site)
+    }
+    guard let target = MergeReshapes.target(dimensions, from: site.graph.type(source).dimensions)
     else { return nil }
     let facts = Operands<Fact>([site.graph.fact(source), Fact(Tensor(vector: target))])
     guard try Graph.infer(Reshape(), facts, quantizedAs: site.quantizations) == wanted else {
@@ -38,6 +42,24 @@ package struct MergeReshapes: Rewrite {
     }
     let shape = site.graph.addConstant(Tensor(vector: target), named: "\(node.name).shape")
     return try site.replace(node, by: Reshape(), to: [source, shape])
+  }
+
+  /// A computed target of which all extents but one are known.
+  private func fixTarget(
+    of node: Node, as wanted: [TensorType], at site: inout RewriteSite
+  ) throws(ModelError) -> [ValueID]? {
+    guard node.op is Reshape, let target = site.operand(1), site.graph.constant(target) == nil,
+      let extents = site.graph.fact(target).extents,
+      extents.count(where: { $0.value == nil }) == 1,
+      extents.allSatisfy({ $0.value ?? 1 > 0 })
+    else { return nil }
+    let fixed = Tensor(vector: extents.map { Int64($0.value ?? -1) })
+    let facts = Operands<Fact>([site.operand(0).map { site.graph.fact($0) }, Fact(fixed)])
+    guard try Graph.infer(Reshape(), facts, quantizedAs: site.quantizations) == wanted else {
+      return nil
+    }
+    let id = site.graph.addConstant(fixed, named: "\(node.name).shape")
+    return try site.replace(node, by: Reshape(), to: [site.operand(0), id])
   }
 
   private static func onlyReshapes(_ node: Node, of input: ValueID, in graph: Graph) -> Bool {

@@ -10,8 +10,8 @@ import TensorCore
 package let allPasses: [any Pass] = [
   RemoveDeadCode(),
   Rewriting(RemoveIdentity()),
-  Rewriting(FoldConstants()),
   Rewriting(FoldShapeArithmetic()),
+  Rewriting(FoldConstants()),
   MergeCommonSubexpressions(),
   Rewriting(RecogniseNormalizeL2()),
   Rewriting(RecogniseGelu()),
@@ -20,6 +20,7 @@ package let allPasses: [any Pass] = [
   Rewriting(RecogniseLayerNormalization()),
   Rewriting(RecogniseAttention()),
   Rewriting(RemoveExpand()),
+  Rewriting(RemoveZeroState()),
   Rewriting(MergeReshapes()),
   Rewriting(MergeTransposes()),
   Rewriting(FuseTranspose()),
