@@ -9,6 +9,19 @@ package struct OpenBLASMatrices: MatrixBackend {
 
   package init() { Self.singleThreaded }
 
+  /// False where the library does not know the processor and falls back to kernels of an instruction
+  /// set far below the one that `tier` uses: an OpenBLAS older than the processor does.
+  package static func suits(_ tier: KernelTier) -> Bool {
+    guard tier.name.hasPrefix("avx") else { return true }
+    guard let name = openblas_get_corename() else { return false }
+    let withoutAVX2: Set = [
+      "Prescott", "Core2", "Penryn", "Dunnington", "Nehalem", "Sandybridge", "Atom", "Nano",
+      "Opteron", "Opteron_SSE3", "Barcelona", "Bobcat", "Bulldozer", "Piledriver", "Steamroller",
+      "Katmai", "Coppermine", "Northwood", "Banias", "Athlon", "Unknown",
+    ]
+    return !withoutAVX2.contains(String(cString: name))
+  }
+
   package func multiply(
     m: Int, n: Int, k: Int,
     a: UnsafePointer<Float>, aStride: Int, transposeA: Bool,

@@ -71,7 +71,9 @@ private struct PlanBuilder {
     case .fast: exact = false
     case .automatic: exact = graph.values.contains { $0.type.quantization != nil }
     }
-    matrices = exact ? ExactMatrices(tier: options.tier) : OpenBLASMatrices()
+    matrices =
+      exact || !OpenBLASMatrices.suits(options.tier)
+      ? ExactMatrices(tier: options.tier) : OpenBLASMatrices()
     var live = Set(graph.outputs.map(\.value.index))
     for node in graph.nodes.reversed()
     where node.outputs.contains(where: { live.contains($0.index) }) {
