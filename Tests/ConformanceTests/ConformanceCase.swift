@@ -22,12 +22,12 @@ enum Executor: String, CaseIterable, Sendable {
     }
   }
 
-  /// Whole image classifiers are beyond plain loops, and beyond builds that are not optimised;
-  /// everything else runs everywhere.
+  /// Whole image classifiers are beyond plain loops, and most of them beyond builds that are not
+  /// optimised; everything else runs everywhere.
   func runs(_ name: String) -> Bool {
     guard name.hasPrefix("light/") else { return true }
     #if DEBUG
-      return false
+      return self == .planned && name == "light/test_squeezenet"
     #else
       return self == .planned
     #endif
