@@ -47,20 +47,29 @@ package struct OnnxReader: Sendable {
     try GraphImporter.graph(of: model, limits: limits, index: .all)
   }
 
-  /// Unpacks the bytes that `load` gives; they are gone before tensors are copied out of the messages.
   private func decode(
     _ load: () throws(ModelError) -> [UInt8], folder: String?
   ) throws(ModelError) -> OnnxModel {
-    let unpacked = try unpack(load)
-    var decoder = OnnxDecoder(limits: limits, external: try ExternalData(folder: folder))
+    var bytes = try load()
+    let external = try ExternalData(folder: folder)
+    if let scan = bytes.withUnsafeBytes({ WeightScan($0) }) {
+      let unpacked = try unpack(scan.message)
+      return try bytes.withRaw { (raw) throws(ModelError) in
+        var decoder = OnnxDecoder(
+          limits: limits, external: external,
+          weights: scan.weights.mapValues { UnsafeRawBufferPointer(rebasing: raw[$0]) })
+        return try decoder.model(unpacked.message.pointee)
+      }
+    }
+    let unpacked = try unpack(bytes)
+    // The messages hold everything now; the bytes go before tensors are copied out of them.
+    bytes = []
+    var decoder = OnnxDecoder(limits: limits, external: external, weights: [:])
     return try decoder.model(unpacked.message.pointee)
   }
 
-  private func unpack(
-    _ load: () throws(ModelError) -> [UInt8]
-  ) throws(ModelError) -> Unpacked<Onnx__ModelProto> {
-    let bytes = try load()
-    return try bytes.withRaw { (raw) throws(ModelError) in
+  private func unpack(_ bytes: [UInt8]) throws(ModelError) -> Unpacked<Onnx__ModelProto> {
+    try bytes.withRaw { (raw) throws(ModelError) in
       try Unpacked(
         raw, as: "an ONNX model", limits: limits, unpack: onnx__model_proto__unpack,
         free: onnx__model_proto__free_unpacked)

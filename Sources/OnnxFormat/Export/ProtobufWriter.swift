@@ -39,6 +39,11 @@ package struct ProtobufWriter: Sendable {
     bytes.append(contentsOf: content)
   }
 
+  /// Fields that are written already.
+  package mutating func verbatim(_ fields: UnsafeRawBufferPointer) {
+    bytes.append(contentsOf: fields)
+  }
+
   package mutating func message(_ field: Int, _ fill: (inout ProtobufWriter) -> Void) {
     var inner = ProtobufWriter()
     fill(&inner)

@@ -7,10 +7,15 @@ import TensorCore
 struct OnnxDecoder {
   let limits: ImportLimits
   private var tensors: OnnxTensorDecoder
+  /// Raw data of initializers that are not in their messages.
+  private let weights: [Int: UnsafeRawBufferPointer]
   private var nodeCount = 0
 
-  init(limits: ImportLimits, external: ExternalData) {
+  init(
+    limits: ImportLimits, external: ExternalData, weights: [Int: UnsafeRawBufferPointer]
+  ) {
     self.limits = limits
+    self.weights = weights
     tensors = OnnxTensorDecoder(limits: limits, external: external)
   }
 
@@ -56,10 +61,10 @@ struct OnnxDecoder {
     var graph = OnnxGraph()
     try check(
       message.n_initializer + message.n_sparse_initializer, limits.initializers, "initializers")
-    for initializer in elements(message.initializer, message.n_initializer) {
+    for (index, initializer) in elements(message.initializer, message.n_initializer).enumerated() {
       let name = try string(initializer.pointee.name, limits)
       let tensor = try during("reading initializer '\(name)'") { () throws(ModelError) in
-        try tensors.tensor(&initializer.pointee)
+        try tensors.tensor(&initializer.pointee, raw: weights[index])
       }
       graph.initializers.append((name, tensor))
     }

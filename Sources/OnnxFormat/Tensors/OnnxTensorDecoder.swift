@@ -15,9 +15,12 @@ struct OnnxTensorDecoder {
 
   /// The tensor; its `raw_data` is freed, so that weights do not exist twice.
   ///
+  /// - Parameter raw: raw data that were left out of the message.
   /// - Throws: `unsupported-feature` for an element type without a form here, `malformed-input` where
   ///   the data are not what the dimensions ask for, `limit-exceeded`, and what external data throw.
-  mutating func tensor(_ message: inout Onnx__TensorProto) throws(ModelError) -> Tensor {
+  mutating func tensor(
+    _ message: inout Onnx__TensorProto, raw given: UnsafeRawBufferPointer? = nil
+  ) throws(ModelError) -> Tensor {
     let element = try OnnxElement.type(message.data_type)
     let shape = try OnnxTensorDecoder.shape(message.dims, message.n_dims)
     let (byteCount, overflow) = shape.count.multipliedReportingOverflow(by: element.byteCount)
@@ -31,8 +34,10 @@ struct OnnxTensorDecoder {
     guard message.data_location == 0 else {
       throw ModelError(.malformedInput, "data location \(message.data_location)")
     }
-    if message.has_raw_data != 0 {
-      let raw = UnsafeRawBufferPointer(start: message.raw_data.data, count: message.raw_data.len)
+    if given != nil || message.has_raw_data != 0 {
+      let raw =
+        given
+        ?? UnsafeRawBufferPointer(start: message.raw_data.data, count: message.raw_data.len)
       let stored = OnnxTensorDecoder.storedByteCount(element, shape.count)
       guard raw.count == stored else {
         throw ModelError(
