@@ -158,12 +158,14 @@ package struct Conversion: Sendable {
       seconds["calibrate"] = watch.seconds
       watch = Stopwatch()
       progress("quantizing")
-      var kept = keptFloat
+      var quantizer = Quantizer(method: method, keptFloat: keptFloat)
       if let family = source.family {
-        for node in prepared.nodes
-        where family.reasonToStayFloat(node, in: prepared) != nil { kept.insert(node.name) }
+        for node in prepared.nodes {
+          guard let reason = family.reasonToStayFloat(node, in: prepared) else { continue }
+          quantizer.keptFloat.insert(node.name)
+          quantizer.keptFloatReasons[node.name] = reason
+        }
       }
-      let quantizer = Quantizer(method: method, keptFloat: kept)
       let quantized = try quantizer.quantize(observed)
       graph = quantized.graph
       record = quantized.record

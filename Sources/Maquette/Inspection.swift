@@ -1,4 +1,5 @@
 import Foundation
+import ModelBundle
 import ModelFamilies
 import ModelIR
 import ModelOperators
@@ -39,6 +40,10 @@ package struct Inspection: Report {
   let family: String?
   let traits: [String: String]
   let metadata: [String: String]
+  /// Name and SHA-256 of the files that a bundle was made of.
+  let sources: [String: String]
+  /// Options that shaped a bundle.
+  let options: [String: String]
   let inputs: [Port]
   let outputs: [Port]
   let nodes: Int
@@ -61,6 +66,9 @@ package struct Inspection: Report {
     traits = Dictionary(
       (file.family?.traits ?? []).map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
     metadata = graph.metadata.filter { !$0.key.hasPrefix("family") }
+    sources = Dictionary(
+      (file.manifest?.sources ?? []).map { ($0.name, $0.sha256) }, uniquingKeysWith: { $1 })
+    options = file.manifest?.options ?? [:]
     func ports(_ ports: [ModelIR.Port]) -> [Port] {
       ports.map { Port(name: $0.name, type: graph.type($0.value).description) }
     }
@@ -113,6 +121,12 @@ package struct Inspection: Report {
     }
     for item in metadata.sorted(by: { $0.key < $1.key }) {
       lines.append("metadata   \(item.key) = \(item.value)")
+    }
+    for item in sources.sorted(by: { $0.key < $1.key }) {
+      lines.append("made of    \(item.key), SHA-256 \(item.value.prefix(16))…")
+    }
+    for item in options.sorted(by: { $0.key < $1.key }) {
+      lines.append("option     \(item.key) = \(item.value)")
     }
     for port in inputs { lines.append("input      \(port.name)  \(port.type)") }
     for port in outputs { lines.append("output     \(port.name)  \(port.type)") }

@@ -55,6 +55,14 @@ package struct Verification: Sendable {
     let seconds: Double
     package let passed: Bool
 
+    /// The digest of each output, by golden and output.
+    package var digests: [String: String] {
+      Dictionary(
+        checks.compactMap { check in
+          check.digest.map { ("\(check.golden) \(check.output)", $0) }
+        }, uniquingKeysWith: { $1 })
+    }
+
     package var text: String {
       let lines = [
         "\(model) (\(precision)) against \(goldens), tier \(tier), "

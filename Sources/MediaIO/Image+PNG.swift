@@ -16,15 +16,22 @@ extension Image {
 
   package init(png bytes: [UInt8]) throws(ModelError) {
     let essential = try Image.essentialChunks(of: bytes)
+    self = try essential.bytes.withUnsafeBufferPointer { (file) throws(ModelError) in
+      try Image(file, hasAlpha: essential.hasAlpha)
+    }
+  }
+
+  /// - Parameter file: what libpng reads from, here and again when it unpacks the pixels.
+  private init(_ file: UnsafeBufferPointer<UInt8>, hasAlpha: Bool) throws(ModelError) {
     var control = png_image()
     control.version = UInt32(PNG_IMAGE_VERSION)
-    guard png_image_begin_read_from_memory(&control, essential.bytes, essential.bytes.count) != 0
+    guard png_image_begin_read_from_memory(&control, file.baseAddress, file.count) != 0
     else { throw Image.failure(&control) }
     defer { png_image_free(&control) }
     let (width, height) = (Int(control.width), Int(control.height))
     try Image.checkSize(width: width, height: height)
-    let channels = essential.hasAlpha ? 4 : 3
-    control.format = UInt32(PNG_FORMAT_FLAG_COLOR) | (essential.hasAlpha ? Image.alphaFlag : 0)
+    let channels = hasAlpha ? 4 : 3
+    control.format = UInt32(PNG_FORMAT_FLAG_COLOR) | (hasAlpha ? Image.alphaFlag : 0)
     control.flags |= UInt32(PNG_IMAGE_FLAG_16BIT_sRGB)
     var pixels = [UInt8](repeating: 0, count: width * height * channels)
     guard

@@ -13,11 +13,15 @@ struct FormPlan {
   /// - Parameters:
   ///   - ranges: values whose range is known.
   ///   - keptFloat: names of nodes that the caller wants in float.
-  init(_ graph: Graph, ranges: [ValueID: ValueRange], keptFloat: Set<String>) {
+  ///   - reasons: why, for those of them where the caller says.
+  init(
+    _ graph: Graph, ranges: [ValueID: ValueRange], keptFloat: Set<String>,
+    reasons: [String: String] = [:]
+  ) {
     self.graph = graph
     floatReasons = graph.nodes.map { node in
       keptFloat.contains(node.name)
-        ? "kept in float on request" : FormPlan.reason(node, graph, ranges)
+        ? reasons[node.name] ?? "kept in float on request" : FormPlan.reason(node, graph, ranges)
     }
     var changed = true
     while changed {

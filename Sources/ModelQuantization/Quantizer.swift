@@ -8,6 +8,8 @@ package struct Quantizer: Sendable {
   package var method: CalibrationMethod
   /// Names of nodes that stay float whatever is found.
   package var keptFloat: Set<String>
+  /// Why, for those nodes of ``keptFloat`` where the caller says.
+  package var keptFloatReasons: [String: String] = [:]
 
   package init(method: CalibrationMethod = .mse, keptFloat: Set<String> = []) {
     self.method = method
@@ -26,7 +28,8 @@ package struct Quantizer: Sendable {
     _ calibration: borrowing Calibration
   ) throws(ModelError) -> (graph: Graph, record: QuantizationRecord) {
     let ranges = try calibration.ranges(method)
-    let forms = FormPlan(calibration.graph, ranges: ranges, keptFloat: keptFloat)
+    let forms = FormPlan(
+      calibration.graph, ranges: ranges, keptFloat: keptFloat, reasons: keptFloatReasons)
     var lowering = Lowering(calibration.graph, forms: forms, ranges: ranges)
     let graph = try lowering.lower()
     try graph.verify()

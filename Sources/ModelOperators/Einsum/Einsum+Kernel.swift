@@ -40,7 +40,7 @@ private struct EinsumProduct: Sendable {
     }
 
     /// Calls `body` with the place of each element, in order.
-    func forEach(_ body: (_ index: Int, _ place: Int) -> Void) {
+    func visit(_ body: (_ index: Int, _ place: Int) -> Void) {
       var point = [Int](repeating: 0, count: extents.count)
       var place = 0
       for index in 0..<count {
@@ -110,7 +110,7 @@ private struct EinsumProduct: Sendable {
           task % product.tasks, a: left + n * product.m * product.k,
           b: right + n * product.k * product.n, c: result + n * product.m * product.n)
       }
-      if !c.isIdentity { c.forEach { y[$1] = result[$0] } }
+      if !c.isIdentity { c.visit { y[$1] = result[$0] } }
     }
   }
 
@@ -119,7 +119,7 @@ private struct EinsumProduct: Sendable {
   ) -> UnsafePointer<Float> {
     if order.isIdentity { return x }
     let target = scratch.assumingMemoryBound(to: Float.self)
-    order.forEach { target[$0] = x[$1] }
+    order.visit { target[$0] = x[$1] }
     return UnsafePointer(target)
   }
 }
