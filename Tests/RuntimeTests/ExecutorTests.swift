@@ -18,7 +18,13 @@ private func sample() throws -> Graph {
   return graph
 }
 
-@Test func plannedRunsEqualTheReference() throws {
+/// Equal types, and values that differ by no more than kernels' own exp does.
+private func agree(_ a: Tensor?, _ b: Tensor?) -> Bool {
+  guard let a, let b, a.type == b.type else { return false }
+  return zip(a.doubles(), b.doubles()).allSatisfy { abs($0 - $1) <= 1e-6 }
+}
+
+@Test func plannedRunsAgreeWithTheReference() throws {
   let graph = try sample()
   #expect(graph.type(graph.outputs[0].value).dimensions == [.symbol("N"), 6])
   var runner = ModelRunner(graph)
@@ -26,7 +32,8 @@ private func sample() throws -> Graph {
     let shape = try Shape([batch, 2, 3])
     let x = Tensor(shape, (0..<shape.count).map { Float($0 % 7) - 3 })
     let planned = try runner.run([x])
-    #expect(try planned == ReferenceExecutor(graph).run([x]))
+    let reference = try ReferenceExecutor(graph).run([x])
+    #expect(planned.count == 1 && agree(planned[0], reference[0]))
   }
 }
 
@@ -58,5 +65,6 @@ private func sample() throws -> Graph {
   var planned: [ValueID: Tensor] = [:]
   var runner = ModelRunner(graph)
   _ = try runner.run([x]) { (id, tensor) throws(ModelError) in planned[id] = tensor }
-  #expect(planned == reference)
+  #expect(planned.count == reference.count)
+  for (id, tensor) in reference { #expect(agree(planned[id], tensor)) }
 }
