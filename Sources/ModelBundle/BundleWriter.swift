@@ -25,6 +25,7 @@ package struct BundleWriter: Sendable {
     var table = TensorTable()
     var drafts = try records(of: contents)
     for named in contents.graphs {
+      try BundleWriter.checkAttributes(of: named.graph)
       var numbers: [ValueID: Int] = [:]
       for (index, value) in named.graph.values.enumerated() {
         guard let tensor = value.fact.constant else { continue }
@@ -48,6 +49,24 @@ package struct BundleWriter: Sendable {
     let first = drafts.count
     let (sections, entries) = table.sections(from: first)
     return try assemble(drafts + sections, entries)
+  }
+
+  /// Refuses whole numbers that the text form does not read (`T15`).
+  private static func checkAttributes(of graph: Graph) throws(ModelError) {
+    for node in graph.nodes {
+      for (name, value) in node.op.attributes {
+        let integers: [Int] =
+          switch value {
+          case .integer(let value): [value]
+          case .integers(let list): list
+          default: []
+          }
+        guard integers.allSatisfy(GraphTextLimits.integers.contains) else {
+          throw ModelError(
+            .limitExceeded, "T15: '\(name)' of node '\(node.name)' is \(integers)")
+        }
+      }
+    }
   }
 
   private func records(of contents: BundleContents) throws(ModelError) -> [Draft] {

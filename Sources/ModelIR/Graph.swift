@@ -141,6 +141,7 @@ package struct Graph: Sendable {
     } catch  where error.code == .unknownShape {
       types = try op.outputElements(logical).map { TensorType($0, nil) }
     }
+    for type in types { try type.checkLimits() }
     for (index, parameters) in quantizedAs.enumerated() where index < types.count {
       guard let parameters else { continue }
       guard types[index].element == .float32 else {

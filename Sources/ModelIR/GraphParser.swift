@@ -262,9 +262,18 @@ struct GraphParser {
   private mutating func parseNumber() throws(ModelError) -> Attribute {
     let place = scanner
     let digits = try scanner.number()
-    if let value = Int(digits) { return .integer(value) }
     scanner = place
+    if Int(digits) != nil { return .integer(try GraphParser.integer(&scanner)) }
     return .float(try scanner.float())
+  }
+
+  private static func integer(_ scanner: inout TextScanner) throws(ModelError) -> Int {
+    let place = scanner
+    let value: Int = try scanner.integer()
+    guard GraphTextLimits.integers.contains(value) else {
+      throw place.error("\(value) is beyond 32 bits", code: .limitExceeded)
+    }
+    return value
   }
 
   /// A list whose first entry says what it is a list of.
@@ -279,7 +288,9 @@ struct GraphParser {
     scanner = place
     if isInteger {
       return .integers(
-        try parseRest { (scanner: inout TextScanner) throws(ModelError) in try scanner.integer() })
+        try parseRest { (scanner: inout TextScanner) throws(ModelError) in
+          try GraphParser.integer(&scanner)
+        })
     }
     return .floats(
       try parseRest { (scanner: inout TextScanner) throws(ModelError) in try scanner.float() })

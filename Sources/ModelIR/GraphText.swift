@@ -95,6 +95,8 @@ package enum GraphText {
 
 /// What a text may ask for before it is refused (`T16`).
 package struct GraphTextLimits: Sendable {
+  /// Whole numbers that attributes may be: products of two fit 64 bits.
+  package static let integers = Int(Int32.min)...Int(Int32.max)
   package var inputsAndOutputs = 4096
   package var operands = 65_536
   /// Bytes of all constants and tensor attributes that the text itself spells out.

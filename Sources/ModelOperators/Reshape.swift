@@ -28,7 +28,7 @@ extension Reshape {
     guard let extents = target.extents else {
       // The count of the target is the rank of the result, where it is known.
       if let dimensions = target.type.dimensions, dimensions.count == 1,
-        let rank = dimensions[0].value
+        let rank = dimensions[0].value, rank <= Shape.maximumRank
       {
         return [x.type.with(dimensions: [Dimension](repeating: .unknown, count: rank))]
       }

@@ -7,8 +7,11 @@ package struct Shape: Sendable, Hashable {
   /// The greatest rank that any tensor may have.
   package static let maximumRank = 16
 
-  /// - Throws: `invalid-value` for a negative extent; `limit-exceeded` where the product overflows
-  ///   or the rank passes ``maximumRank``.
+  /// The greatest product of extents, those of 0 counted as 1, so that strides cannot overflow.
+  package static let maximumCount = 1 << 48
+
+  /// - Throws: `invalid-value` for a negative extent; `limit-exceeded` where the product passes
+  ///   ``maximumCount`` or the rank passes ``maximumRank``.
   package init(_ dimensions: [Int]) throws(ModelError) {
     guard dimensions.count <= Shape.maximumRank else {
       throw ModelError(
@@ -19,14 +22,14 @@ package struct Shape: Sendable, Hashable {
       guard extent >= 0 else {
         throw ModelError(.invalidValue, "shape \(dimensions) has a negative extent")
       }
-      let (next, overflow) = product.multipliedReportingOverflow(by: extent)
-      guard !overflow, next <= 1 << 48 else {
+      let (next, overflow) = product.multipliedReportingOverflow(by: max(extent, 1))
+      guard !overflow, next <= Shape.maximumCount else {
         throw ModelError(.limitExceeded, "shape \(dimensions) has too many elements")
       }
       product = next
     }
     self.dimensions = dimensions
-    count = product
+    count = dimensions.contains(0) ? 0 : product
   }
 
   private init(scalar: Void) {

@@ -94,6 +94,16 @@ package struct TensorType: Sendable, Hashable {
     quantization == nil ? self : TensorType(.float32, dimensions)
   }
 
+  /// - Throws: what ``Shape`` throws for the extents that are known.
+  package func checkLimits() throws(ModelError) {
+    guard let dimensions else { return }
+    guard dimensions.count <= Shape.maximumRank else {
+      throw ModelError(
+        .limitExceeded, "rank \(dimensions.count) is above the maximum of \(Shape.maximumRank)")
+    }
+    _ = try Shape(dimensions.compactMap(\.value))
+  }
+
   package func with(element: ElementType) -> TensorType {
     TensorType(element, dimensions)
   }

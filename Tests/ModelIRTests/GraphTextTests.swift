@@ -255,6 +255,9 @@ private func expectSame(_ a: Graph, _ b: Graph) {
     Rejected(
       .malformedInput, "line 3, column 27",
       "graph 1\ninput %x: float32[2]\n%y = Softmax(%x) {axis=0, axis=0}"),
+    Rejected(
+      .limitExceeded, "line 3, column 24",
+      "graph 1\ninput %x: float32[2]\n%y = Softmax(%x) {axis=2147483648}"),
     Rejected(.typeMismatch, "line 3, column 6", "graph 1\ninput %x: bool[]\n%y = Relu(%x)"),
     Rejected(
       .invalidGraph, "line 3, column 1", "graph 1\ninput %x: float32[N]\n%y: float32[M] = Relu(%x)"),

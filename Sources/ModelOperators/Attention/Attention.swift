@@ -94,7 +94,7 @@ extension Attention {
 
   package func outputElements(_ inputs: Operands<Fact>) throws(ModelError) -> [ElementType] {
     let (q, v) = (try inputs.required(0).element, try inputs.required(2).element)
-    return Array([q, q, v, q].prefix(outputs))
+    return Array([q, q, v, q].prefix(max(1, outputs)))
   }
 
   /// Batch, heads, length and size of an operand.

@@ -44,6 +44,8 @@ package struct CenterCropPad: Operator {
   package func reference(_ inputs: Operands<Tensor>) throws(ModelError) -> [Tensor] {
     let x = try inputs.required(0)
     let wanted = try target(x.shape.dimensions.map { .fixed($0) }, Fact(inputs.required(1)))
+    let shape = try Shape(zip(x.shape.dimensions, wanted).map { $1.value ?? $0 })
+    guard shape.count > 0 else { return [x.gathering(shape, from: [])] }
     let maps = zip(x.shape.dimensions, wanted).map { (extent, target) -> [Int] in
       let target = target.value ?? extent
       let shift = target < extent ? (extent - target) / 2 : -((target - extent) / 2)

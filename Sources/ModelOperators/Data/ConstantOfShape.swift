@@ -35,6 +35,9 @@ extension ConstantOfShape {
     guard let rank = shape.type.shape?.count, shape.type.rank == 1 else {
       throw ModelError(.unknownShape, "the shape is not known")
     }
+    guard rank <= Shape.maximumRank else {
+      throw ModelError(.limitExceeded, "CS1: a rank of \(rank)")
+    }
     return [TensorType(value.element, [Dimension](repeating: .unknown, count: rank))]
   }
 

@@ -22,6 +22,9 @@ extension Expand {
       guard let rank = target.type.shape?.count, target.type.rank == 1 else {
         throw ModelError(.unknownShape, "the target shape is not known")
       }
+      guard rank <= Shape.maximumRank else {
+        throw ModelError(.limitExceeded, "EX2: a rank of \(rank)")
+      }
       return [
         x.type.with(
           dimensions: [Dimension](repeating: .unknown, count: max(rank, dimensions.count)))
@@ -48,6 +51,9 @@ extension Expand: ViewOperator {
     of source: StridedView, _ operands: Operands<Fact>
   ) throws(ModelError) -> [StridedView] {
     let target = try operands.required(1).integers()
+    guard target.count <= Shape.maximumRank, target.allSatisfy({ $0 >= 0 }) else {
+      throw ModelError(.invalidValue, "EX2: extents \(target)")
+    }
     let rank = max(target.count, source.axes.count)
     var view = source
     view.axes = try (0..<rank).map { (axis) throws(ModelError) in

@@ -38,7 +38,13 @@ extension Flatten {
     var open: [Dimension] = []
     var product = 1
     for dimension in dimensions {
-      if let value = dimension.value { product *= value } else { open.append(dimension) }
+      guard let value = dimension.value else {
+        open.append(dimension)
+        continue
+      }
+      let (next, overflow) = product.multipliedReportingOverflow(by: value)
+      if overflow { return .fixed(.max) }  // beyond the limit of any shape
+      product = next
     }
     if product == 0 || open.isEmpty { return .fixed(product) }
     return open.count == 1 && product == 1 ? open[0] : .unknown

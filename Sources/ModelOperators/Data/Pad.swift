@@ -39,6 +39,10 @@ extension Pad {
     guard counts.count == 2 * named.count else {
       throw ModelError(.shapeMismatch, "PD2: \(counts.count) counts for \(named.count) axes")
     }
+    let range = -Shape.maximumCount...Shape.maximumCount
+    guard counts.allSatisfy(range.contains) else {
+      throw ModelError(.limitExceeded, "PD2: counts \(counts)")
+    }
     var result = [(before: Int, after: Int)](repeating: (0, 0), count: rank)
     for (index, axis) in named.enumerated() {
       result[axis < 0 ? axis + rank : axis] = (counts[index], counts[named.count + index])

@@ -55,10 +55,12 @@ extension Slice {
     guard let count = starts.extents?.count ?? starts.type.shape?.count else {
       throw ModelError(.unknownShape, "the number of sliced axes is not known")
     }
+    guard count <= rank else {
+      throw ModelError(.shapeMismatch, "SL2: \(count) starts for \(rank) axes")
+    }
     let named = try operands.optional(3)?.integers() ?? Array(0..<count)
     let steps = try operands.optional(4)?.integers() ?? [Int](repeating: 1, count: count)
-    guard named.count == count, steps.count == count, ends.extents?.count ?? count == count,
-      count <= rank
+    guard named.count == count, steps.count == count, ends.extents?.count ?? count == count
     else {
       throw ModelError(.shapeMismatch, "SL2: starts, ends, axes and steps differ in length")
     }

@@ -22,9 +22,15 @@ package struct Split: Operator {
 // MARK: - Types
 
 extension Split {
+  private func checkOutputCount() throws(ModelError) {
+    guard (1...4096).contains(outputCount) else {
+      throw ModelError(.invalidValue, "SP1: \(outputCount) outputs")
+    }
+  }
+
   /// Extents of the pieces of an axis, as far as they are known.
   private func pieces(_ extent: Dimension, _ sizes: Fact?) throws(ModelError) -> [Dimension] {
-    guard outputCount > 0 else { throw ModelError(.invalidValue, "SP1: \(outputCount) outputs") }
+    try checkOutputCount()
     if let sizes {
       try sizes.expectIndices("SP2", "piece extents")
       guard let pieces = sizes.extents else {
@@ -36,7 +42,7 @@ extension Split {
       }
       var sum: Dimension = 0
       for piece in pieces {
-        guard piece.value ?? 0 >= 0 else {
+        guard (0...Shape.maximumCount).contains(piece.value ?? 0) else {
           throw ModelError(.invalidValue, "SP4: a piece of extent \(piece)")
         }
         sum = Dimension.combine(sum, piece, +)
@@ -72,7 +78,8 @@ extension Split {
   }
 
   package func outputElements(_ inputs: Operands<Fact>) throws(ModelError) -> [ElementType] {
-    [ElementType](repeating: try inputs.required(0).element, count: outputCount)
+    try checkOutputCount()
+    return [ElementType](repeating: try inputs.required(0).element, count: outputCount)
   }
 }
 

@@ -41,7 +41,11 @@ extension Tile: ViewOperator {
     of source: StridedView, _ operands: Operands<Fact>
   ) throws(ModelError) -> [StridedView] {
     var view = source
-    for (axis, count) in try operands.required(1).integers().enumerated() {
+    let counts = try operands.required(1).integers()
+    guard counts.count == view.axes.count, counts.allSatisfy({ $0 >= 0 }) else {
+      throw ModelError(.invalidValue, "TI2: \(counts) repetitions for \(view.axes.count) axes")
+    }
+    for (axis, count) in counts.enumerated() {
       view.axes[axis].insert(.init(extent: count, stride: 0), at: 0)
     }
     return [view]

@@ -22,6 +22,9 @@ extension MeanVarianceNormalization {
       throw ModelError(.typeMismatch, "MV1: normalisation of \(x.element)")
     }
     let rank = try x.dimensions().count
+    guard rank > 0 || axes.isEmpty else {
+      throw ModelError(.invalidValue, "MV1: axes \(axes) of a scalar")
+    }
     for axis in axes { _ = try Shape.resolve(axis: axis, rank: rank) }
     return [x.type]
   }

@@ -132,8 +132,8 @@ extension Resize {
     let resolved = try axes.map { (axis) throws(ModelError) in
       try Shape.resolve(axis: axis, rank: rank)
     }
-    guard Set(resolved).count == resolved.count else {
-      throw ModelError(.invalidValue, "RZ6: axes \(axes) repeat")
+    guard Set(resolved).count == resolved.count, resolved.allSatisfy({ $0 < rank }) else {
+      throw ModelError(.invalidValue, "RZ6: axes \(axes) repeat or are not there")
     }
     return resolved
   }
@@ -148,7 +148,7 @@ extension Resize {
     let (wanted, given) = (wanted.compactMap { $0 }, given.compactMap { $0 })
     guard wanted.count == given.count else { return nil }
     let scale = commonScale(wanted, given)
-    return given.map { Int(scale * Double($0) + 0.5) }
+    return given.map { Int(min(scale * Double($0) + 0.5, Double(Shape.maximumCount))) }
   }
 
   /// How each axis is resampled, or nil for an axis that stays as it is.
@@ -178,6 +178,12 @@ extension Resize {
       }
     }
     let region = roi?.doubles() ?? []
+    guard extents.count == axes.count, ratios.count == axes.count,
+      extents.allSatisfy({ (0...Shape.maximumCount).contains($0) })
+    else { throw ModelError(.invalidValue, "RZ5: sizes \(extents) for \(axes.count) axes") }
+    guard ratios.allSatisfy({ (1e-6...1e6).contains($0) }),
+      region.allSatisfy({ abs($0) <= 1e6 })
+    else { throw ModelError(.limitExceeded, "RZ4: scales \(ratios), region \(region)") }
     var result = [ResizeAxis?](repeating: nil, count: shape.rank)
     for (place, axis) in axes.enumerated() {
       var crop = (start: 0.0, end: 1.0)
@@ -185,6 +191,9 @@ extension Resize {
         crop = (region[place], region[axes.count + place])
       }
       if ratios[place] == 1, extents[place] == given[place], crop == (0, 1) { continue }
+      guard given[place] > 0 || extents[place] == 0 else {
+        throw ModelError(.shapeMismatch, "RZ5: an empty axis becomes \(extents[place])")
+      }
       result[axis] = ResizeAxis(
         self, input: given[place], output: extents[place], scale: ratios[place], crop: crop)
     }

@@ -86,7 +86,7 @@ struct ReductionGroups {
     let all = StridedView(source).axes
     let kept = source.dimensions.indices.filter { !axes.contains($0) }
     starts = StridedView(offset: 0, axes: kept.map { all[$0] }).indices()
-    members = StridedView(offset: 0, axes: axes.map { all[$0] }).indices()
+    members = starts.isEmpty ? [] : StridedView(offset: 0, axes: axes.map { all[$0] }).indices()
     var extents: [Int] = []
     for axis in 0..<source.rank {
       if !axes.contains(axis) {

@@ -48,6 +48,8 @@ package struct ResizeAxis: Sendable {
     _ op: Resize, around x: Double, input: Int, scale: Double
   ) -> [(index: Int, weight: Double)] {
     // The neighbour below, an integer place counting as the neighbour above it.
+    // Where a formula divides by zero, any place will do.
+    let x = x.isFinite ? min(max(x, -0x1p40), 0x1p40) : 0
     let below = x.rounded(.up) - 1
     let ratio = x - below
     let base = Int(below)

@@ -10,20 +10,21 @@ struct ScaleGranularity {
   /// - Throws: `shape-mismatch` where a scale of this shape fits none of the three.
   func check(_ scale: Fact, for x: Fact) throws(ModelError) {
     guard let own = scale.type.shape, let shape = x.type.shape else { return }
-    _ = try indices(own, in: shape)
+    try check(own, in: shape)
   }
 
-  /// For every element of a tensor of `shape`, the index of its scale.
-  func indices(_ scale: Shape, in shape: Shape) throws(ModelError) -> [Int] {
-    if scale.count == 1, block == 0 { return [Int](repeating: 0, count: shape.count) }
+  private func check(_ scale: Shape, in shape: Shape) throws(ModelError) {
+    if scale.count == 1, block == 0 { return }
     let axis = try Shape.resolve(axis: axis, rank: shape.rank)
-    let inner = shape.count(axis + 1..<shape.rank)
+    guard axis < shape.rank else {
+      throw ModelError(.shapeMismatch, "QL3: scales of \(scale) for a scalar")
+    }
     let extent = shape[axis]
     if block == 0 {
       guard scale.rank == 1, scale[0] == extent else {
         throw ModelError(.shapeMismatch, "QL3: scales of \(scale) for axis \(axis) of \(shape)")
       }
-      return (0..<shape.count).map { $0 / inner % extent }
+      return
     }
     var expected = shape.dimensions
     expected[axis] = block > 0 ? (extent + block - 1) / block : 0
@@ -32,9 +33,20 @@ struct ScaleGranularity {
         .shapeMismatch, "QL3: scales of \(scale) for blocks of \(block) on axis \(axis) of \(shape)"
       )
     }
+  }
+
+  /// For every element of a tensor of `shape`, the index of its scale.
+  func indices(_ scale: Shape, in shape: Shape) throws(ModelError) -> [Int] {
+    try check(scale, in: shape)
+    if scale.count == 1, block == 0 { return [Int](repeating: 0, count: shape.count) }
+    let axis = try Shape.resolve(axis: axis, rank: shape.rank)
+    let inner = shape.count(axis + 1..<shape.rank)
+    let extent = shape[axis]
+    if block == 0 { return (0..<shape.count).map { $0 / inner % extent } }
+    let blocks = scale[axis]
     return (0..<shape.count).map { index in
       let place = index / inner % extent / block
-      return (index / inner / extent * expected[axis] + place) * inner + index % inner
+      return (index / inner / extent * blocks + place) * inner + index % inner
     }
   }
 }

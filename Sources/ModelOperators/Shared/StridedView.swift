@@ -38,6 +38,7 @@ package struct StridedView: Sendable {
   /// Index in the source of every element, in row-major order.
   package func indices() -> [Int] {
     let factors = axes.flatMap { $0 }
+    guard factors.allSatisfy({ $0.extent > 0 }) else { return [] }
     var result = [offset]
     for factor in factors {
       var next: [Int] = []

@@ -37,6 +37,9 @@ extension WeightedOperator {
     guard let shape = weight.type.shape else {
       throw ModelError(.notQuantizable, "Q6: weights of unknown shape")
     }
+    guard weightChannelAxis < shape.rank else {
+      throw ModelError(.notQuantizable, "Q6: weights of shape \(shape)")
+    }
     let weights = try IntegerWeights(
       weight: weight, bias: inputs.optional(2), axis: weightChannelAxis,
       channels: shape[weightChannelAxis] * weightChannelRepeats, input: input)
