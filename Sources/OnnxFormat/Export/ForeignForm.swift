@@ -10,11 +10,32 @@ struct ForeignForm {
   let kind: String
   let attributes: [OnnxAttribute]
 
-  /// The oldest opset from `opset` on that knows the operator; nil where none does.
-  static func version(of op: any Operator, from opset: Int) -> Int? {
+  /// The oldest opset from `opset` on that knows the operator on these operands; nil where none does.
+  static func version(of op: any Operator, on operands: [Fact?], from opset: Int) -> Int? {
     let kind = type(of: op).name
-    return (opset...newestOpset).first { version in
+    let least = max(opset, latecomer(op, operands))
+    return (least...newestOpset).first { version in
       (try? ImporterIndex.all.importer(kind, domain: "", version: version, node: "")) != nil
+    }
+  }
+
+  /// The opset that brought what this application of an older kind makes use of.
+  private static func latecomer(_ op: any Operator, _ operands: [Fact?]) -> Int {
+    let element = operands.first??.element
+    return switch op {
+    case let op as Attention where op.leftWindow >= 0 || op.rightWindow >= 0: 25
+    case is Attention where operands.count > 6: 24
+    case let op as Mod where !op.truncates && element?.isFloatingPoint == true: 28
+    case let op as QuantizeLinear where op.precision != nil: 23
+    case let op as DequantizeLinear where op.element != nil: 23
+    case is NumericRange where element?.byteCount == 2: 27
+    case let op as SpaceToDepth where op.mode == .columnFirst: 28
+    case is Celu where element != .float32: 28
+    case is BitShift where element?.isSigned == true: 28
+    case is TopK where element == .bfloat16: 24
+    case is Compress where element == .bfloat16, is Einsum where element == .bfloat16: 28
+    case is ReverseSequence where element == .bfloat16, is Unique where element == .bfloat16: 28
+    default: element == .bfloat16 ? 22 : 0
     }
   }
 

@@ -42,7 +42,8 @@ package struct OnnxWriter: Sendable {
     }
     var version = opset
     for node in graph.nodes {
-      if let needed = ForeignForm.version(of: node.op, from: opset) {
+      let operands = node.inputs.map { $0.map { graph.fact($0) } }
+      if let needed = ForeignForm.version(of: node.op, on: operands, from: opset) {
         version = max(version, needed)
       }
       if let layer = node.op as? any LayerOperator, layer.epilogue.activation == .gelu {
