@@ -82,12 +82,13 @@ extension Convolution {
 // MARK: - Import
 
 extension Convolution: ImportableOperator {
-  package static let importers = [
-    Importer("Conv", 1...newestOpset) { (node, graph) throws(ModelError) in
-      try node.checkKernelShape(of: node.required(1), in: graph)
-      let op = Convolution(
-        groups: try node.attribute("group", default: 1), window: try Window(importing: node))
-      return try node.append(op, to: &graph)
-    }
-  ]
+  package static let importers: [Importer] =
+    [
+      Importer("Conv", 1...newestOpset) { (node, graph) throws(ModelError) in
+        try node.checkKernelShape(of: node.required(1), in: graph)
+        let op = Convolution(
+          groups: try node.attribute("group", default: 1), window: try Window(importing: node))
+        return try node.append(op, to: &graph)
+      }
+    ] + integerImporters
 }

@@ -106,5 +106,6 @@ extension MatMul {
 // MARK: - Import
 
 extension MatMul: ImportableOperator {
-  package static let importers = [Importer("MatMul", 1...newestOpset) { _ in MatMul() }]
+  package static let importers =
+    [Importer("MatMul", 1...newestOpset) { _ in MatMul() }] + integerImporters
 }

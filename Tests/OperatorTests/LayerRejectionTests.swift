@@ -1,0 +1,86 @@
+import ModelIR
+import ModelOperators
+import TensorCore
+import Testing
+
+/// What normalisations, pools, recurrent layers and attention refuse, by clause.
+@Suite struct LayerRejectionTests {
+  private func reject(
+    _ clause: String, _ op: any Operator, _ types: [TensorType?],
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    expectRejection(clause, sourceLocation: sourceLocation) { () throws(ModelError) in
+      _ = try op.types(types)
+    }
+  }
+
+  private func float(_ dimensions: Dimension...) -> TensorType { TensorType(.float32, dimensions) }
+  private func integer(_ dimensions: Dimension...) -> TensorType { TensorType(.int64, dimensions) }
+
+  @Test func normalisations() {
+    let (x, c) = (float(2, 6, 4), float(6))
+    reject("BN1", BatchNormalization(), [integer(2, 6), c, c, c, c])
+    reject("BN2", BatchNormalization(), [x, c, c, c, float(5)])
+    reject("IN2", InstanceNormalization(), [x, c, float(4)])
+    reject("GN2", GroupNormalization(groups: 4), [x, c, c])
+    reject("GN3", GroupNormalization(groups: 2, scalesGroups: true), [x, c, c])
+    reject("LY2", LayerNormalization(), [x, c])
+    reject("RM2", RMSNormalization(), [x, c])
+    reject("MV1", MeanVarianceNormalization(), [integer(2, 6, 4, 4)])
+    reject("LR2", LRN(size: 0), [x])
+    reject("SM1", LogSoftmax(), [integer(3)])
+  }
+
+  @Test func pools() {
+    reject("PL1", AveragePool(kernel: [2]), [integer(1, 2, 8)])
+    reject("PL2", MaxPool(kernel: [2, 2]), [float(1, 2, 8)])
+    reject("PL3", LpPool(p: 0, kernel: [2]), [float(1, 2, 8)])
+    reject("WN3", MaxPool(kernel: [9]), [float(1, 2, 8)])
+    reject("MU2", MaxUnpool(kernel: [2, 2]), [float(1, 2, 8), integer(1, 2, 8)])
+  }
+
+  @Test func resampling() {
+    let x = float(1, 2, 8)
+    reject("RZ3", Resize(.linear), [x, nil])
+    reject("RZ3", Resize(.linear), [x, nil, float(3), integer(3)])
+    var op = Resize(.nearest)
+    op.antialias = true
+    reject("RZ2", op, [x, nil, float(3)])
+    reject("GS2", GridSample(.linear), [float(1, 2, 8, 8), float(1, 4, 4, 3)])
+  }
+
+  @Test func recurrentLayers() {
+    let (x, w, r) = (float(5, 1, 3), float(1, 12, 3), float(1, 12, 4))
+    reject("RC1", GRU(), [x, TensorType(.float64, [1, 12, 3]), r])
+    reject("RC2", GRU(), [x, w, float(1, 12, 5)])
+    reject("RC3", GRU(), [x, w, r, float(1, 12)])
+    reject("RC3", GRU(), [x, w, r, nil, integer(2)])
+    var recurrence = Recurrence()
+    recurrence.activations = ["Tanh"]
+    reject("RC4", GRU(recurrence, resetsAfter: false), [x, w, r])
+    recurrence.activations = ["Tanh", "Cosine"]
+    reject("RC4", GRU(recurrence, resetsAfter: false), [x, w, r])
+  }
+
+  @Test func attention() {
+    let q = float(1, 4, 5, 8)
+    reject("AT1", Attention(), [integer(1, 4, 5, 8), q, q])
+    reject("AT2", Attention(), [q, float(1, 4, 5, 7), q])
+    reject("AT2", Attention(), [float(1, 5, 8), float(1, 5, 8), float(1, 5, 8)])
+    reject("AT3", Attention(), [q, float(1, 3, 5, 8), float(1, 3, 5, 8)])
+    reject("AT5", Attention(), [q, q, q, integer(5, 5)])
+    reject("AT6", Attention(), [q, q, q, nil, q])
+    reject("RE2", RotaryEmbedding(), [float(1, 5, 8), float(5, 4), float(5, 4), integer(1, 5)])
+    reject("RE3", RotaryEmbedding(), [q, float(9, 3), float(9, 3), integer(1, 5)])
+  }
+
+  @Test func sumsOfProducts() {
+    let x = float(3, 4)
+    reject("ES1", Einsum("i1,jk"), [x, x])
+    reject("ES2", Einsum("ij"), [x, x])
+    reject("ES3", Einsum("ijk,jk"), [x, x])
+    reject("ES4", Einsum("ij,jk->il"), [x, float(4, 5)])
+    reject("ES5", Einsum("ij,jk"), [x, integer(4, 5)])
+    reject("ES6", Einsum("ij,jk"), [x, x])
+  }
+}
