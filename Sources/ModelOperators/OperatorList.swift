@@ -156,7 +156,6 @@ package let allOperators: [any Operator.Type] = [
   Squeeze.self,
   Sub.self,
   Sum.self,
-  SwiGLU.self,
   Swish.self,
   Tan.self,
   Tanh.self,

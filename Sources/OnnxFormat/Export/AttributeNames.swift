@@ -40,6 +40,8 @@ enum AttributeNames {
     "Attention.leftWindow": "left_window_size",
     "Attention.rightWindow": "right_window_size",
     "Attention.scores": "qk_matmul_output_mode",
+    "DeformConv.offsetGroups": "offset_group",
+    "NonMaxSuppression.centered": "center_point_box",
   ]
 
   private static let shared: [String: String] = [
