@@ -6,6 +6,22 @@ import Testing
 
 /// Models whose tensors lie in other files, and what such a file may be.
 @Suite struct ExternalDataTests {
+  @Test func weightsBeyondTwoGigabytesAreRead() throws {
+    let folder = try Folder()
+    let offset: UInt64 = 2_500_000_000
+    let path = folder.models.appending(path: "w.bin")
+    let file = try FileHandle(forWritingTo: path)
+    // Only the end is written: the file has a hole and takes next to no space.
+    try file.seek(toOffset: offset)
+    try file.write(contentsOf: Data(([5, 7] as [Float]).rawBytes))
+    try file.close()
+    let graph = try folder.read([
+      ("location", "w.bin"), ("offset", "\(offset)"), ("length", "8"),
+    ])
+    let constants = graph.values.compactMap { $0.fact.constant }
+    #expect(constants.contains { $0.floats() == [5, 7] })
+  }
+
   /// A folder with a model's folder in it, and a secret beside that.
   final class Folder {
     let root: URL
