@@ -3,30 +3,43 @@ import ModelOperators
 import TensorCore
 
 /// Moves elements between row-major (N, C, spatial…) and channels-last (N, spatial…, C).
-enum LayoutConversion {
-  /// A kernel that converts operand 0, of `shape` and `elementByteCount` bytes an element.
-  static func kernel(
-    _ shape: Shape, elementByteCount: Int, from: Layout, to: Layout
-  ) -> PlannedKernel {
-    let batch = shape[0]
-    let channels = shape[1]
-    let spatial = shape.count(2..<shape.rank)
+struct LayoutConversion: Sendable {
+  /// Images of the batch; each is converted by itself.
+  let images: Int
+  private let rows: Int
+  private let columns: Int
+  private let elementByteCount: Int
+  private let target: Layout
+
+  /// The conversion of a tensor of `shape` to `target` from the other layout.
+  init(_ shape: Shape, elementByteCount: Int, to target: Layout) {
+    images = shape[0]
+    let (channels, spatial) = (shape[1], shape.count(2..<shape.rank))
     // Channels-last to row-major is the transposition of a spatial×channels matrix, and back.
-    let (rows, columns) = to == .channelsLast ? (channels, spatial) : (spatial, channels)
-    return PlannedKernel(operandLayouts: [from], outputLayouts: [to]) {
+    (rows, columns) = target == .channelsLast ? (channels, spatial) : (spatial, channels)
+    self.elementByteCount = elementByteCount
+    self.target = target
+  }
+
+  /// A kernel that converts operand 0.
+  func kernel(from source: Layout) -> PlannedKernel {
+    PlannedKernel(operandLayouts: [source], outputLayouts: [target]) {
       (frame) throws(ModelError) in
       guard let source = frame.inputs[0] else { return }
-      let target = frame.outputs[0]
-      let image = rows * columns * elementByteCount
-      frame.pool.run(tasks: batch) { index in
-        let (from, to) = (source + index * image, target + index * image)
-        switch elementByteCount {
-        case 1: transpose(from, to, rows, columns, UInt8.self)
-        case 2: transpose(from, to, rows, columns, UInt16.self)
-        case 4: transpose(from, to, rows, columns, UInt32.self)
-        default: transpose(from, to, rows, columns, UInt64.self)
-        }
-      }
+      let result = frame.outputs[0]
+      frame.pool.run(tasks: images) { convert($0, source, result) }
+    }
+  }
+
+  /// Converts one image of the batch.
+  func convert(_ image: Int, _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) {
+    let offset = image * rows * columns * elementByteCount
+    let (from, to) = (source + offset, target + offset)
+    switch elementByteCount {
+    case 1: LayoutConversion.transpose(from, to, rows, columns, UInt8.self)
+    case 2: LayoutConversion.transpose(from, to, rows, columns, UInt16.self)
+    case 4: LayoutConversion.transpose(from, to, rows, columns, UInt32.self)
+    default: LayoutConversion.transpose(from, to, rows, columns, UInt64.self)
     }
   }
 

@@ -231,8 +231,9 @@ private struct PlanBuilder {
     let type = graph.type(id)
     guard shape.rank >= 3 else { return source.place }
     let step = steps.count
-    let kernel = LayoutConversion.kernel(
-      shape, elementByteCount: type.element.byteCount, from: source.layout, to: layout)
+    let kernel = LayoutConversion(
+      shape, elementByteCount: type.element.byteCount, to: layout
+    ).kernel(from: source.layout)
     if case .buffer(let index) = source.place {
       buffers[index].last = max(buffers[index].last, step)
     }

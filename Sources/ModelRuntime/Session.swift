@@ -40,11 +40,7 @@ package struct Session: ~Copyable {
     _ inputs: [Tensor],
     observe: ((ValueID, Tensor) throws(ModelError) -> Void)? = nil
   ) throws(ModelError) -> [Tensor] {
-    for (index, input) in inputs.enumerated() {
-      UnsafeMutableRawBufferPointer(
-        start: memory + plan.inputOffsets[index], count: input.byteCount
-      ).copyMemory(from: input.bytes)
-    }
+    place(inputs)
     for (index, step) in plan.steps.enumerated() {
       do { try step.kernel.run(frames[index]) } catch {
         throw error.during("running node '\(step.name)' (\(step.operatorName))")
@@ -70,13 +66,17 @@ package struct Session: ~Copyable {
     }
   }
 
+  /// Copies the inputs to where the plan reads them.
+  private func place(_ inputs: [Tensor]) {
+    for (offset, input) in zip(plan.inputOffsets, inputs) {
+      UnsafeMutableRawBufferPointer(start: memory + offset, count: input.byteCount)
+        .copyMemory(from: input.bytes)
+    }
+  }
+
   /// Runs every step once and reports how long each took, in seconds.
   package mutating func profile(_ inputs: [Tensor]) throws(ModelError) -> [StepTime] {
-    for (index, input) in inputs.enumerated() {
-      UnsafeMutableRawBufferPointer(
-        start: memory + plan.inputOffsets[index], count: input.byteCount
-      ).copyMemory(from: input.bytes)
-    }
+    place(inputs)
     var times: [StepTime] = []
     let clock = ContinuousClock()
     for (index, step) in plan.steps.enumerated() {
@@ -101,16 +101,13 @@ package struct Session: ~Copyable {
           from: UnsafeRawBufferPointer(start: memory + made.offset, count: target.count))
       })
     guard made.layout == .channelsLast, made.shape.rank >= 3 else { return stored }
-    let conversion = LayoutConversion.kernel(
-      made.shape, elementByteCount: made.type.element.byteCount, from: .channelsLast, to: .rowMajor)
     return Tensor(
       made.type.element, made.shape, quantization: made.type.quantization,
       writing: { target in
         guard let start = target.baseAddress, let source = stored.bytes.baseAddress else { return }
-        let frame = KernelFrame(
-          inputs: [source], outputs: [start], scratch: start, pool: ThreadPool(threads: 1))
-        // A conversion only moves bytes; it has nothing to throw.
-        try? conversion.run(frame)
+        let conversion = LayoutConversion(
+          made.shape, elementByteCount: made.type.element.byteCount, to: .rowMajor)
+        for image in 0..<conversion.images { conversion.convert(image, source, start) }
       })
   }
 }

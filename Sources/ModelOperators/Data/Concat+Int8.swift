@@ -5,10 +5,7 @@ extension Concat: IntegerOperator {
   package func checkInteger(
     _ inputs: Operands<Fact>, _ outputs: [TensorType]
   ) throws(ModelError) {
-    for operand in try inputs.all() {
-      _ = try IntegerArithmetic.activation(operand.type, "operand")
-    }
-    _ = try IntegerArithmetic.output(outputs)
+    try IntegerArithmetic.expectActivations(inputs, outputs)
   }
 
   /// Operands with the output's parameters move as they are; others are requantized (`Q21`).

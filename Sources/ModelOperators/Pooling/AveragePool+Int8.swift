@@ -5,8 +5,7 @@ extension AveragePool: IntegerOperator {
   package func checkInteger(
     _ inputs: Operands<Fact>, _ outputs: [TensorType]
   ) throws(ModelError) {
-    _ = try IntegerArithmetic.activation(try inputs.required(0).type, "operand")
-    _ = try IntegerArithmetic.output(outputs)
+    try IntegerArithmetic.expectActivations(inputs, outputs)
   }
 
   /// `Q25`.

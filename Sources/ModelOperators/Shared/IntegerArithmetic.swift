@@ -44,6 +44,14 @@ package enum IntegerArithmetic {
     return parameters
   }
 
+  /// Requires every operand and the output to be int8 activations.
+  static func expectActivations(
+    _ inputs: Operands<Fact>, _ outputs: [TensorType]
+  ) throws(ModelError) {
+    for operand in try inputs.all() { _ = try activation(operand.type, "operand") }
+    _ = try output(outputs)
+  }
+
   /// The int8 output of an operator whose output must be one.
   static func output(_ outputs: [TensorType]) throws(ModelError) -> QuantizationParameters {
     try activation(outputs[0], "output")

@@ -15,10 +15,7 @@ extension IntegerBinaryOperator {
     _ inputs: Operands<Fact>, _ outputs: [TensorType]
   ) throws(ModelError) {
     try inputs.expect(2...2)
-    for operand in try inputs.all() {
-      _ = try IntegerArithmetic.activation(operand.type, "operand")
-    }
-    _ = try IntegerArithmetic.output(outputs)
+    try IntegerArithmetic.expectActivations(inputs, outputs)
   }
 
   package func integerReference(
