@@ -81,6 +81,12 @@ CK_INLINE void ck_cursor_advance(const ck_window *window, ck_cursor *cursor) {
   }
 }
 
+/* Passes `count` positions, at most to the end of the line. */
+CK_INLINE void ck_cursor_skip(const ck_window *window, ck_cursor *cursor, size_t count) {
+  cursor->w += (int64_t)count - 1;
+  ck_cursor_advance(window, cursor);
+}
+
 /* Offset of the cursor's position in something with these strides. */
 CK_INLINE ptrdiff_t ck_cursor_offset(ck_cursor cursor, const ptrdiff_t stride[3]) {
   return (ptrdiff_t)cursor.d * stride[0] + (ptrdiff_t)cursor.h * stride[1] + (ptrdiff_t)cursor.w * stride[2];
@@ -98,5 +104,12 @@ CK_INLINE ck_cursor ck_cursor_tap(const ck_window *window, ck_cursor cursor, con
 CK_INLINE int ck_cursor_inside(const ck_window *window, ck_cursor at) {
   return ck_inside(at.d, window->in_size[0]) && ck_inside(at.h, window->in_size[1]) && ck_inside(at.w, window->in_size[2]);
 }
+
+/* The inner dimension of a tile as equal runs: run i of a row starts offsets[i] elements after the row's start. */
+typedef struct ck_segments {
+  size_t count;
+  size_t length; /* a multiple of the tier's CK_K_UNIT */
+  const ptrdiff_t *offsets;
+} ck_segments;
 
 #endif

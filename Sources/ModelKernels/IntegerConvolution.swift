@@ -40,6 +40,9 @@ package struct IntegerConvolution: Sendable {
     /// Index of the weights in those given to the initialiser.
     package var weights: Int
 
+    /// Bytes that one tap reads.
+    var tapBytes: Int { tapPixels * tapChannels }
+
     package init(
       window: KernelWindow, inputOffset: Int = 0, outputOffset: Int = 0, residualOffset: Int = 0,
       residualStride: Triple = Triple(0, 0, 0), tapPixels: Int = 1, tapChannels: Int,
@@ -87,14 +90,18 @@ package struct IntegerConvolution: Sendable {
     self.tier = tier
     self.pad = pad
     let table = tier.table
-    let packed = weights.map { weights, folded in
+    let packed = weights.enumerated().map { index, given in
+      let (weights, folded) = given
       precondition(folded.count == weights.channels, "a bias for each channel")
-      return KernelMemory(byteCount: table.conv_s8_packed_size(weights.channels, weights.k)) {
+      let reader = parts.first { $0.weights == index }
+      let taps = reader?.window.taps.count ?? 1
+      let run = reader?.tapBytes ?? weights.k
+      return KernelMemory(byteCount: table.conv_s8_packed_size(weights.channels, taps, run)) {
         target in
         weights.values.withUnsafeBufferPointer { values in
           guard let start = values.baseAddress else { return }
           table.conv_s8_pack(
-            start, weights.channelStride, weights.kStride, weights.channels, weights.k, folded,
+            start, weights.channelStride, weights.kStride, weights.channels, taps, run, folded,
             target)
         }
       }
@@ -105,17 +112,19 @@ package struct IntegerConvolution: Sendable {
     var work = 0
     for (index, part) in parts.enumerated() {
       let (own, _) = weights[part.weights]
-      precondition(
-        own.k == part.window.taps.count * part.tapPixels * part.tapChannels, "weights of the taps")
+      precondition(own.k == part.window.taps.count * part.tapBytes, "weights of the taps")
       let positions = part.window.outputSize.product
+      let memory = part.window.tapMemory
       jobs.append(
         Job(
-          part: part, taps: part.window.tapMemory, packed: packed[part.weights],
+          part: part, taps: memory, packed: packed[part.weights],
           channels: own.channels))
       tasks += RowTask.split(
-        job: index, rows: positions, channels: own.channels,
+        job: index, rows: positions, line: part.window.outputSize.w, channels: own.channels,
         pieces: threads == 1 ? 1 : max(1, 4 * threads / parts.count), least: 48)
-      scratch = max(scratch, table.conv_s8_scratch_size(own.k))
+      var window = part.window.window(taps: memory)
+      scratch = max(
+        scratch, table.conv_s8_scratch_size(&window, part.tapPixels, part.tapChannels))
       work += positions * own.channels * own.k
     }
     self.jobs = jobs

@@ -74,18 +74,21 @@ struct RowTask: Sendable {
   let channels: Range<Int>
 
   /// Splits the outputs of one job so that about `pieces` tasks result, each of at least `least` rows
-  /// where there are enough, and of whole channel blocks.
+  /// where there are enough, of whole lines of `line` rows where there are enough, and of whole channel
+  /// blocks.
   static func split(
-    job: Int, rows: Int, channels: Int, pieces: Int, least: Int
+    job: Int, rows: Int, line: Int = 1, channels: Int, pieces: Int, least: Int
   ) -> [RowTask] {
     guard rows > 0, channels > 0 else { return [] }
     let rowPieces = max(1, min(pieces, rows / least))
     let block = Int(CK_CHANNEL_BLOCK)
     let blocks = (channels + block - 1) / block
     let channelPieces = max(1, min(blocks, pieces / rowPieces))
+    let unit = rows / line >= rowPieces ? line : 1
+    let units = rows / unit
     var tasks: [RowTask] = []
     for i in 0..<rowPieces {
-      let part = rows * i / rowPieces..<rows * (i + 1) / rowPieces
+      let part = units * i / rowPieces * unit..<units * (i + 1) / rowPieces * unit
       for j in 0..<channelPieces {
         let first = blocks * j / channelPieces * block
         let last = min(blocks * (j + 1) / channelPieces * block, channels)

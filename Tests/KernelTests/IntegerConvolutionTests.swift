@@ -32,7 +32,9 @@ private struct Problem {
     let size =
       isProduct
       ? Triple(1, 1, samples.integer(1...30))
-      : Triple(samples.integer(1...3), samples.integer(1...6), samples.integer(1...7))
+      : Triple(
+        samples.integer(1...2), samples.integer(1...6),
+        samples.flag() ? samples.integer(1...7) : samples.integer(8...30))
     let kernel =
       isProduct
       ? Triple(1, 1, 1)
@@ -198,7 +200,7 @@ private struct Problem {
 
 @Suite struct IntegerConvolutionTests {
   @Test(arguments: BytePattern.allCases) func everyTierAndThreadCountIsExact(pattern: BytePattern) {
-    for seed in 0..<30 {
+    for seed in 0..<36 {
       let problem = Problem(seed: seed, pattern: pattern)
       let expected = problem.expected()
       for tier in KernelTier.available {

@@ -43,9 +43,9 @@ __attribute__((target("avx512f,avx512vnni"))) static double peak(void) {
 static double convolution(const ck_kernels *kernels, int32_t height, int32_t width, int32_t channels, int32_t outputs,
                           int32_t size) {
   size_t k = (size_t)(size * size * channels), rows = (size_t)height * (size_t)width, n = (size_t)outputs;
-  size_t packed_size = kernels->conv_s8_packed_size(n, k), scratch_size = kernels->conv_s8_scratch_size(k);
+  size_t packed_size = kernels->conv_s8_packed_size(n, (size_t)size, (size_t)(size * channels));
   int8_t *input = malloc(rows * (size_t)channels), *weights = malloc(n * k), *output = malloc(rows * n);
-  void *packed = aligned_alloc(64, (packed_size + 63) / 64 * 64), *scratch = aligned_alloc(64, (scratch_size + 63) / 64 * 64);
+  void *packed = aligned_alloc(64, (packed_size + 63) / 64 * 64);
   float *multiplier = malloc(n * sizeof(float));
   int32_t *folded = calloc(n, sizeof(int32_t));
   for (size_t i = 0; i < rows * (size_t)channels; i++) {
@@ -57,7 +57,7 @@ static double convolution(const ck_kernels *kernels, int32_t height, int32_t wid
   for (size_t i = 0; i < n; i++) {
     multiplier[i] = 1e-4f;
   }
-  kernels->conv_s8_pack(weights, (ptrdiff_t)k, 1, n, k, folded, packed);
+  kernels->conv_s8_pack(weights, (ptrdiff_t)k, 1, n, (size_t)size, (size_t)(size * channels), folded, packed);
   ck_tap taps[16];
   for (int32_t i = 0; i < size; i++) {
     taps[i] = (ck_tap){0, i - size / 2, -(size / 2)};
@@ -77,6 +77,8 @@ static double convolution(const ck_kernels *kernels, int32_t height, int32_t wid
       .output = output,
       .epilogue = {.multiplier = multiplier, .output_type = CK_ELEMENT_S8, .clamp = {0, -128, 127, 0}},
   };
+  size_t scratch_size = kernels->conv_s8_scratch_size(&conv.window, (size_t)size, (size_t)channels);
+  void *scratch = aligned_alloc(64, (scratch_size + 63) / 64 * 64);
   double best = 0, begin = now();
   for (int repetition = 0; repetition < 3 || (repetition < 500 && now() - begin < 1.0); repetition++) {
     double start = now();

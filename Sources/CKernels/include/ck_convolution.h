@@ -68,16 +68,16 @@ typedef struct ck_depthwise_s8 {
   ck_epilogue epilogue;
 } ck_depthwise_s8;
 
-/* Bytes that conv_s8_pack writes for `channels` output channels of inner size k. */
-typedef size_t (*ck_conv_s8_packed_size_fn)(size_t channels, size_t k);
+/* Bytes that conv_s8_pack writes for `channels` output channels of `taps` taps that read `run` bytes each. */
+typedef size_t (*ck_conv_s8_packed_size_fn)(size_t channels, size_t taps, size_t run);
 
-/* Bytes of scratch that one conv_s8 call of inner size k needs. Each concurrent call needs its own. */
-typedef size_t (*ck_conv_s8_scratch_size_fn)(size_t k);
+/* Bytes of scratch that one conv_s8 call over `window` needs. Each concurrent call needs its own. */
+typedef size_t (*ck_conv_s8_scratch_size_fn)(const ck_window *_Nonnull window, size_t tap_pixels, size_t tap_channels);
 
-/* Packs w[c * channel_stride + i * k_stride], c < channels, i < k, with folded[c] (NULL: zeros), for this tier only.
- * `packed` is aligned to CK_BUFFER_ALIGNMENT. */
+/* Packs w[c * channel_stride + i * k_stride], c < channels, i < taps * run, with folded[c] (NULL: zeros), for this tier only.
+ * run = tap_pixels * tap_channels. `packed` is aligned to CK_BUFFER_ALIGNMENT. */
 typedef void (*ck_conv_s8_pack_fn)(const int8_t *_Nonnull w, ptrdiff_t channel_stride, ptrdiff_t k_stride, size_t channels,
-                                   size_t k, const int32_t *_Nullable folded, void *_Nonnull packed);
+                                   size_t taps, size_t run, const int32_t *_Nullable folded, void *_Nonnull packed);
 
 /* Computes output positions [row_first, row_last) and channels [channel_first, channel_last). channel_first is a multiple of
  * CK_CHANNEL_BLOCK; channel_last is one too or the number of channels that was packed. Calls with disjoint ranges may run

@@ -35,8 +35,8 @@ CK_INLINE void CK_FN(gather_fill)(CK_FN(gathered) * dst, int8_t value, size_t n)
 }
 
 /* `rows` rows by 16 channels, starting at channel `first` of the panel. */
-CK_INLINE void CK_FN(tile_rows)(const size_t rows, size_t k, const CK_FN(gathered) * x, size_t x_stride, const uint8_t *panel,
-                                size_t first, int32_t *acc) {
+CK_INLINE void CK_FN(tile_rows)(const size_t rows, const ck_segments *segments, const CK_FN(gathered) * x, size_t x_stride,
+                                const uint8_t *panel, size_t first, int32_t *acc) {
   __m256i a[CK_ROWS][2];
   const __m256i *bias = (const __m256i *)(const void *)(panel + first * sizeof(int32_t));
   const uint8_t *w = panel + CK_CHANNEL_BLOCK * sizeof(int32_t) + first * CK_K_UNIT;
@@ -44,15 +44,18 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, size_t k, const CK_FN(gathere
     a[r][0] = _mm256_load_si256(bias);
     a[r][1] = _mm256_load_si256(bias + 1);
   }
-  for (size_t i = 0; i < k; i += CK_K_UNIT, w += CK_CHANNEL_BLOCK * CK_K_UNIT) {
-    __m256i w0 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(const void *)w));
-    __m256i w1 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(const void *)(w + 16)));
-    for (size_t r = 0; r < rows; r++) {
-      int32_t pair;
-      memcpy(&pair, x + r * x_stride + i, sizeof pair);
-      __m256i value = _mm256_set1_epi32(pair);
-      a[r][0] = _mm256_add_epi32(a[r][0], _mm256_madd_epi16(w0, value));
-      a[r][1] = _mm256_add_epi32(a[r][1], _mm256_madd_epi16(w1, value));
+  for (size_t s = 0; s < segments->count; s++) {
+    const CK_FN(gathered) *run = x + segments->offsets[s];
+    for (size_t i = 0; i < segments->length; i += CK_K_UNIT, w += CK_CHANNEL_BLOCK * CK_K_UNIT) {
+      __m256i w0 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(const void *)w));
+      __m256i w1 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(const void *)(w + 16)));
+      for (size_t r = 0; r < rows; r++) {
+        int32_t pair;
+        memcpy(&pair, run + r * x_stride + i, sizeof pair);
+        __m256i value = _mm256_set1_epi32(pair);
+        a[r][0] = _mm256_add_epi32(a[r][0], _mm256_madd_epi16(w0, value));
+        a[r][1] = _mm256_add_epi32(a[r][1], _mm256_madd_epi16(w1, value));
+      }
     }
   }
   for (size_t r = 0; r < rows; r++) {
@@ -62,16 +65,16 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, size_t k, const CK_FN(gathere
   }
 }
 
-static void CK_FN(tile)(size_t rows, int wide, size_t k, const CK_FN(gathered) * x, size_t x_stride, const void *panel,
-                        int32_t *acc) {
+static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, const CK_FN(gathered) * x, size_t x_stride,
+                        const void *panel, int32_t *acc) {
   for (size_t first = 0; first < (wide ? 32u : 16u); first += 16) {
     switch (rows) {
-    case 1: CK_FN(tile_rows)(1, k, x, x_stride, panel, first, acc); break;
-    case 2: CK_FN(tile_rows)(2, k, x, x_stride, panel, first, acc); break;
-    case 3: CK_FN(tile_rows)(3, k, x, x_stride, panel, first, acc); break;
-    case 4: CK_FN(tile_rows)(4, k, x, x_stride, panel, first, acc); break;
-    case 5: CK_FN(tile_rows)(5, k, x, x_stride, panel, first, acc); break;
-    default: CK_FN(tile_rows)(6, k, x, x_stride, panel, first, acc); break;
+    case 1: CK_FN(tile_rows)(1, segments, x, x_stride, panel, first, acc); break;
+    case 2: CK_FN(tile_rows)(2, segments, x, x_stride, panel, first, acc); break;
+    case 3: CK_FN(tile_rows)(3, segments, x, x_stride, panel, first, acc); break;
+    case 4: CK_FN(tile_rows)(4, segments, x, x_stride, panel, first, acc); break;
+    case 5: CK_FN(tile_rows)(5, segments, x, x_stride, panel, first, acc); break;
+    default: CK_FN(tile_rows)(6, segments, x, x_stride, panel, first, acc); break;
     }
   }
 }

@@ -44,8 +44,8 @@ CK_INLINE __m512i CK_FN(broadcast)(const uint8_t *x) {
 
 /* `rows` rows by `halves` times 16 channels; `chains` accumulators for each, over interleaved groups of k, hide latency when rows
  * are few. */
-CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const size_t chains, size_t k, const uint8_t *x,
-                                size_t x_stride, const uint8_t *panel, int32_t *acc) {
+CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const size_t chains, const ck_segments *segments,
+                                const uint8_t *x, size_t x_stride, const uint8_t *panel, int32_t *acc) {
   const size_t group = CK_CHANNEL_BLOCK * CK_K_UNIT;
   __m512i a[CK_ROWS][2][4];
   const uint8_t *w = panel + CK_CHANNEL_BLOCK * sizeof(int32_t);
@@ -57,25 +57,28 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const si
       }
     }
   }
-  size_t i = 0;
-  for (; i + chains * CK_K_UNIT <= k; i += chains * CK_K_UNIT, w += chains * group) {
-    for (size_t c = 0; c < chains; c++) {
-      __m512i w0 = _mm512_load_si512(w + c * group);
-      __m512i w1 = halves > 1 ? _mm512_load_si512(w + c * group + 64) : w0;
-      for (size_t r = 0; r < rows; r++) {
-        __m512i value = CK_FN(broadcast)(x + r * x_stride + i + c * CK_K_UNIT);
-        a[r][0][c] = _mm512_dpbusd_epi32(a[r][0][c], value, w0);
-        if (halves > 1) {
-          a[r][1][c] = _mm512_dpbusd_epi32(a[r][1][c], value, w1);
+  for (size_t s = 0; s < segments->count; s++) {
+    const uint8_t *run = x + segments->offsets[s];
+    size_t i = 0, k = segments->length;
+    for (; i + chains * CK_K_UNIT <= k; i += chains * CK_K_UNIT, w += chains * group) {
+      for (size_t c = 0; c < chains; c++) {
+        __m512i w0 = _mm512_load_si512(w + c * group);
+        __m512i w1 = halves > 1 ? _mm512_load_si512(w + c * group + 64) : w0;
+        for (size_t r = 0; r < rows; r++) {
+          __m512i value = CK_FN(broadcast)(run + r * x_stride + i + c * CK_K_UNIT);
+          a[r][0][c] = _mm512_dpbusd_epi32(a[r][0][c], value, w0);
+          if (halves > 1) {
+            a[r][1][c] = _mm512_dpbusd_epi32(a[r][1][c], value, w1);
+          }
         }
       }
     }
-  }
-  for (; chains > 1 && i < k; i += CK_K_UNIT, w += group) {
-    for (size_t r = 0; r < rows; r++) {
-      __m512i value = CK_FN(broadcast)(x + r * x_stride + i);
-      for (size_t h = 0; h < halves; h++) {
-        a[r][h][0] = _mm512_dpbusd_epi32(a[r][h][0], value, _mm512_load_si512(w + h * 64));
+    for (; chains > 1 && i < k; i += CK_K_UNIT, w += group) {
+      for (size_t r = 0; r < rows; r++) {
+        __m512i value = CK_FN(broadcast)(run + r * x_stride + i);
+        for (size_t h = 0; h < halves; h++) {
+          a[r][h][0] = _mm512_dpbusd_epi32(a[r][h][0], value, _mm512_load_si512(w + h * 64));
+        }
       }
     }
   }
@@ -93,13 +96,14 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const si
 #define CK_TILE_CASE(rows, chains) \
   case rows: \
     if (wide) { \
-      CK_FN(tile_rows)(rows, 2, chains, k, x, x_stride, panel, acc); \
+      CK_FN(tile_rows)(rows, 2, chains, segments, x, x_stride, panel, acc); \
     } else { \
-      CK_FN(tile_rows)(rows, 1, chains, k, x, x_stride, panel, acc); \
+      CK_FN(tile_rows)(rows, 1, chains, segments, x, x_stride, panel, acc); \
     } \
     break;
 
-static void CK_FN(tile)(size_t rows, int wide, size_t k, const uint8_t *x, size_t x_stride, const void *panel, int32_t *acc) {
+static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, const uint8_t *x, size_t x_stride, const void *panel,
+                        int32_t *acc) {
   switch (rows) {
     CK_TILE_CASE(1, 4)
     CK_TILE_CASE(2, 2)
@@ -120,39 +124,147 @@ static void CK_FN(tile)(size_t rows, int wide, size_t k, const uint8_t *x, size_
 
 #define CK_OWN_EPILOGUE
 
-CK_INLINE void CK_FN(own_epilogue)(const ck_epilogue *e, size_t count, const int32_t *acc, const float *multiplier,
-                                   const float *slope, const void *residual, void *output) {
+/* Int8 outputs of up to 32 channels; what does not change within the call is settled when this is compiled. */
+CK_INLINE void CK_FN(epilogue_rows)(const ck_activation activation, const int has_residual, const ck_epilogue *e, size_t rows,
+                                    size_t count, const int32_t *acc, const float *multiplier, const float *slope,
+                                    const int8_t *residual, ptrdiff_t residual_step, int8_t *output, ptrdiff_t output_step) {
   const __m512 low = _mm512_set1_ps((float)(e->clamp.low - e->clamp.zero));
   const __m512 high = _mm512_set1_ps((float)(e->clamp.high - e->clamp.zero));
+  const __m512i zero = _mm512_set1_epi32(e->clamp.zero), residual_zero = _mm512_set1_epi32(e->residual_zero);
+  const __m512 residual_multiplier = _mm512_set1_ps(e->residual_multiplier), nothing = _mm512_setzero_ps();
   for (size_t c = 0; c < count; c += 16) {
-    __mmask16 lanes = (__mmask16)(count - c < 16 ? (1u << (count - c)) - 1u : 0xffffu);
-    __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(lanes, acc + c)),
-                             _mm512_maskz_loadu_ps(lanes, multiplier + c));
-    if (residual && e->residual_type == CK_ELEMENT_S8) {
-      __m512i r = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, (const int8_t *)residual + c));
-      r = _mm512_sub_epi32(r, _mm512_set1_epi32(e->residual_zero));
-      t = _mm512_add_ps(t, _mm512_mul_ps(_mm512_cvtepi32_ps(r), _mm512_set1_ps(e->residual_multiplier)));
-    } else if (residual) {
-      t = _mm512_add_ps(t, _mm512_maskz_loadu_ps(lanes, (const float *)residual + c));
-    }
-    __mmask16 negative = _mm512_cmp_ps_mask(t, _mm512_setzero_ps(), _CMP_LT_OQ);
-    if (e->activation == CK_ACTIVATION_RELU) {
-      t = _mm512_mask_mov_ps(t, negative, _mm512_setzero_ps());
-    } else if (e->activation == CK_ACTIVATION_LEAKY) {
-      t = _mm512_mask_mul_ps(t, negative, t, _mm512_maskz_loadu_ps(lanes, slope + c));
-    }
-    if (e->output_type == CK_ELEMENT_F32) {
-      _mm512_mask_storeu_ps((float *)output + c, lanes, t);
-    } else {
+    const __mmask16 lanes = (__mmask16)(count - c < 16 ? (1u << (count - c)) - 1u : 0xffffu);
+    const __m512 m = _mm512_maskz_loadu_ps(lanes, multiplier + c);
+    const __m512 slopes = activation == CK_ACTIVATION_LEAKY ? _mm512_maskz_loadu_ps(lanes, slope + c) : nothing;
+    const int8_t *from = residual + c;
+    int8_t *to = output + c;
+    for (size_t r = 0; r < rows; r++, to += output_step) {
+      __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(acc + r * CK_CHANNEL_BLOCK + c)), m);
+      if (has_residual) {
+        __m512i added = _mm512_sub_epi32(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, from)), residual_zero);
+        t = _mm512_add_ps(t, _mm512_mul_ps(_mm512_cvtepi32_ps(added), residual_multiplier));
+        from += residual_step;
+      }
+      if (activation == CK_ACTIVATION_RELU) {
+        t = _mm512_max_ps(t, nothing);
+      } else if (activation == CK_ACTIVATION_LEAKY) {
+        t = _mm512_mask_mul_ps(t, _mm512_cmp_ps_mask(t, nothing, _CMP_LT_OQ), t, slopes);
+      }
       __m512i y = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(t, low), high));
-      y = _mm512_add_epi32(y, _mm512_set1_epi32(e->clamp.zero));
-      _mm_mask_storeu_epi8((int8_t *)output + c, lanes, _mm512_cvtepi32_epi8(y));
+      _mm_mask_storeu_epi8(to, lanes, _mm512_cvtepi32_epi8(_mm512_add_epi32(y, zero)));
     }
-  }
-  if (e->output_type == CK_ELEMENT_S8) {
-    ck_apply_table(e->clamp.table, output, count);
   }
 }
+
+/* Four vectors of int32 plus `zero`, saturated to int8: bytes of v0, then of v1, v2, v3. */
+CK_INLINE __m512i CK_FN(narrow)(const __m512i v[4], __m512i zero) {
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  __m512i low = _mm512_adds_epi16(_mm512_packs_epi32(v[0], v[1]), zero);
+  __m512i high = _mm512_adds_epi16(_mm512_packs_epi32(v[2], v[3]), zero);
+  return _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high));
+}
+
+/* The same for `halves` times 16 channels of as many rows as make groups of four vectors; returns their number. Saturation does what
+ * clamping to -128 would, so `floor` is looked at only if it is above. */
+CK_INLINE size_t CK_FN(epilogue_groups)(const ck_activation activation, const int has_residual, const size_t halves,
+                                        const int has_floor, const ck_epilogue *e, size_t rows, const int32_t *acc,
+                                        const float *multiplier, const float *slope, const int8_t *residual,
+                                        ptrdiff_t residual_step, int8_t *output, ptrdiff_t output_step, float floor) {
+  const __m512 low = _mm512_set1_ps(floor), high = _mm512_set1_ps((float)(e->clamp.high - e->clamp.zero));
+  const __m512i zero = _mm512_set1_epi16((short)e->clamp.zero), residual_zero = _mm512_set1_epi32(e->residual_zero);
+  const __m512 residual_multiplier = _mm512_set1_ps(e->residual_multiplier), nothing = _mm512_setzero_ps();
+  const size_t group = 4 / halves;
+  __m512 m[2], slopes[2];
+  for (size_t h = 0; h < halves; h++) {
+    m[h] = _mm512_loadu_ps(multiplier + h * 16);
+    slopes[h] = activation == CK_ACTIVATION_LEAKY ? _mm512_loadu_ps(slope + h * 16) : nothing;
+  }
+  size_t done = 0;
+  for (; done + group <= rows; done += group, acc += group * CK_CHANNEL_BLOCK) {
+    __m512i v[4];
+    for (size_t i = 0; i < 4; i++) {
+      size_t r = i / halves, h = i % halves;
+      __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(acc + r * CK_CHANNEL_BLOCK + h * 16)), m[h]);
+      if (has_residual) {
+        const int8_t *from = residual + (ptrdiff_t)(done + r) * residual_step + h * 16;
+        __m512i added = _mm512_sub_epi32(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)from)), residual_zero);
+        t = _mm512_add_ps(t, _mm512_mul_ps(_mm512_cvtepi32_ps(added), residual_multiplier));
+      }
+      if (activation == CK_ACTIVATION_LEAKY) {
+        t = _mm512_mask_mul_ps(t, _mm512_cmp_ps_mask(t, nothing, _CMP_LT_OQ), t, slopes[h]);
+      }
+      if (has_floor) {
+        t = _mm512_max_ps(t, low);
+      }
+      v[i] = _mm512_cvtps_epi32(_mm512_min_ps(t, high));
+    }
+    __m512i bytes = CK_FN(narrow)(v, zero);
+    int8_t *to = output + (ptrdiff_t)done * output_step;
+    if (halves == 2) {
+      _mm256_storeu_si256((__m256i *)(void *)to, _mm512_castsi512_si256(bytes));
+      _mm256_storeu_si256((__m256i *)(void *)(to + output_step), _mm512_extracti64x4_epi64(bytes, 1));
+    } else {
+      _mm_storeu_si128((__m128i *)(void *)to, _mm512_castsi512_si128(bytes));
+      _mm_storeu_si128((__m128i *)(void *)(to + output_step), _mm512_extracti32x4_epi32(bytes, 1));
+      _mm_storeu_si128((__m128i *)(void *)(to + 2 * output_step), _mm512_extracti32x4_epi32(bytes, 2));
+      _mm_storeu_si128((__m128i *)(void *)(to + 3 * output_step), _mm512_extracti32x4_epi32(bytes, 3));
+    }
+  }
+  return done;
+}
+
+CK_INLINE void CK_FN(epilogue_of)(const ck_activation activation, const int has_residual, const ck_epilogue *e, size_t rows,
+                                  size_t count, const int32_t *acc, const float *multiplier, const float *slope,
+                                  const int8_t *residual, ptrdiff_t residual_step, int8_t *output, ptrdiff_t output_step) {
+  float floor = (float)(e->clamp.low - e->clamp.zero);
+  floor = activation == CK_ACTIVATION_RELU && floor < 0.0f ? 0.0f : floor;
+  const int has_floor = floor > (float)(-128 - e->clamp.zero);
+  size_t done = 0;
+#define CK_GROUPS(halves, has_floor) \
+  CK_FN(epilogue_groups)(activation, has_residual, halves, has_floor, e, rows, acc, multiplier, slope, residual, residual_step, \
+                         output, output_step, floor)
+  if (count == 32) {
+    done = has_floor ? CK_GROUPS(2, 1) : CK_GROUPS(2, 0);
+  } else if (count == 16) {
+    done = has_floor ? CK_GROUPS(1, 1) : CK_GROUPS(1, 0);
+  }
+#undef CK_GROUPS
+  if (done < rows) {
+    CK_FN(epilogue_rows)(activation, has_residual, e, rows - done, count, acc + done * CK_CHANNEL_BLOCK, multiplier, slope,
+                         residual + (ptrdiff_t)done * residual_step, residual_step, output + (ptrdiff_t)done * output_step,
+                         output_step);
+  }
+}
+
+#define CK_EPILOGUE_CASE(activation) \
+  case activation: \
+    if (residual) { \
+      CK_FN(epilogue_of)(activation, 1, e, rows, count, acc, multiplier, slope, residual, residual_step, output, output_step); \
+    } else { \
+      CK_FN(epilogue_of)(activation, 0, e, rows, count, acc, multiplier, slope, output, 0, output, output_step); \
+    } \
+    break;
+
+static int CK_FN(own_epilogue)(const ck_epilogue *e, size_t rows, size_t count, const int32_t *acc, const float *multiplier,
+                               const float *slope, const void *residual, ptrdiff_t residual_step, void *output,
+                               ptrdiff_t output_step) {
+  if (e->output_type != CK_ELEMENT_S8 || (residual && e->residual_type != CK_ELEMENT_S8)) {
+    return 0;
+  }
+  switch (e->activation) {
+    CK_EPILOGUE_CASE(CK_ACTIVATION_NONE)
+    CK_EPILOGUE_CASE(CK_ACTIVATION_RELU)
+    CK_EPILOGUE_CASE(CK_ACTIVATION_LEAKY)
+  default:
+    return 0;
+  }
+  for (size_t r = 0; e->clamp.table && r < rows; r++) {
+    ck_apply_table(e->clamp.table, (int8_t *)output + (ptrdiff_t)r * output_step, count);
+  }
+  return 1;
+}
+
+#undef CK_EPILOGUE_CASE
 
 #include "../portable/kernels.inc"
 

@@ -26,8 +26,8 @@ CK_INLINE void CK_FN(gather_copy)(CK_FN(gathered) * dst, const int8_t *src, size
 CK_INLINE void CK_FN(gather_fill)(CK_FN(gathered) * dst, int8_t value, size_t n) { memset(dst, value, n); }
 
 /* `rows` rows by 16 channels, starting at channel `first` of the panel. */
-CK_INLINE void CK_FN(tile_rows)(const size_t rows, size_t k, const CK_FN(gathered) * x, size_t x_stride, const uint8_t *panel,
-                                size_t first, int32_t *acc) {
+CK_INLINE void CK_FN(tile_rows)(const size_t rows, const ck_segments *segments, const CK_FN(gathered) * x, size_t x_stride,
+                                const uint8_t *panel, size_t first, int32_t *acc) {
   int32x4_t a[CK_ROWS][4];
   const int32_t *bias = (const int32_t *)(const void *)panel + first;
   const int8_t *w = (const int8_t *)panel + CK_CHANNEL_BLOCK * sizeof(int32_t) + first * CK_K_UNIT;
@@ -36,17 +36,20 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, size_t k, const CK_FN(gathere
       a[r][v] = vld1q_s32(bias + 4 * v);
     }
   }
-  for (size_t i = 0; i < k; i += CK_K_UNIT, w += CK_CHANNEL_BLOCK * CK_K_UNIT) {
-    int8x16_t weights[4];
-    for (size_t v = 0; v < 4; v++) {
-      weights[v] = vld1q_s8(w + 16 * v);
-    }
-    for (size_t r = 0; r < rows; r++) {
-      int32_t group;
-      memcpy(&group, x + r * x_stride + i, sizeof group);
-      int8x16_t value = vreinterpretq_s8_s32(vdupq_n_s32(group));
+  for (size_t s = 0; s < segments->count; s++) {
+    const CK_FN(gathered) *run = x + segments->offsets[s];
+    for (size_t i = 0; i < segments->length; i += CK_K_UNIT, w += CK_CHANNEL_BLOCK * CK_K_UNIT) {
+      int8x16_t weights[4];
       for (size_t v = 0; v < 4; v++) {
-        a[r][v] = vdotq_s32(a[r][v], weights[v], value);
+        weights[v] = vld1q_s8(w + 16 * v);
+      }
+      for (size_t r = 0; r < rows; r++) {
+        int32_t group;
+        memcpy(&group, run + r * x_stride + i, sizeof group);
+        int8x16_t value = vreinterpretq_s8_s32(vdupq_n_s32(group));
+        for (size_t v = 0; v < 4; v++) {
+          a[r][v] = vdotq_s32(a[r][v], weights[v], value);
+        }
       }
     }
   }
@@ -57,16 +60,16 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, size_t k, const CK_FN(gathere
   }
 }
 
-static void CK_FN(tile)(size_t rows, int wide, size_t k, const CK_FN(gathered) * x, size_t x_stride, const void *panel,
-                        int32_t *acc) {
+static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, const CK_FN(gathered) * x, size_t x_stride,
+                        const void *panel, int32_t *acc) {
   for (size_t first = 0; first < (wide ? 32u : 16u); first += 16) {
     switch (rows) {
-    case 1: CK_FN(tile_rows)(1, k, x, x_stride, panel, first, acc); break;
-    case 2: CK_FN(tile_rows)(2, k, x, x_stride, panel, first, acc); break;
-    case 3: CK_FN(tile_rows)(3, k, x, x_stride, panel, first, acc); break;
-    case 4: CK_FN(tile_rows)(4, k, x, x_stride, panel, first, acc); break;
-    case 5: CK_FN(tile_rows)(5, k, x, x_stride, panel, first, acc); break;
-    default: CK_FN(tile_rows)(6, k, x, x_stride, panel, first, acc); break;
+    case 1: CK_FN(tile_rows)(1, segments, x, x_stride, panel, first, acc); break;
+    case 2: CK_FN(tile_rows)(2, segments, x, x_stride, panel, first, acc); break;
+    case 3: CK_FN(tile_rows)(3, segments, x, x_stride, panel, first, acc); break;
+    case 4: CK_FN(tile_rows)(4, segments, x, x_stride, panel, first, acc); break;
+    case 5: CK_FN(tile_rows)(5, segments, x, x_stride, panel, first, acc); break;
+    default: CK_FN(tile_rows)(6, segments, x, x_stride, panel, first, acc); break;
     }
   }
 }
