@@ -4,7 +4,8 @@ import ModelKernels
 import ModelRuntime
 import TensorCore
 
-/// How fast a model runs: the minimum and the median of many runs on made-up inputs.
+/// How fast a model runs: the minimum and the median of many runs on made-up inputs, or on all samples
+/// of a folder.
 package struct Benchmark: Report {
   package struct OperatorTime: Encodable, Sendable {
     let op: String
@@ -27,6 +28,8 @@ package struct Benchmark: Report {
   let tier: String
   let batch: Int
   let runs: Int
+  /// Samples of one run.
+  let samples: Int
   let medianMs: Double
   let minMs: Double
   /// Reading the file and planning it.
@@ -40,23 +43,34 @@ package struct Benchmark: Report {
   /// - Parameters:
   ///   - batch: what every open extent of the inputs is set to.
   ///   - runs: timed runs after three that are not.
+  ///   - samples: a folder whose samples, all of them, are one run; nil for made-up inputs.
   package init(
-    _ path: String, batch: Int, runs: Int, perOperator: Bool, options: ExecutionOptions,
-    progress: ProgressObserver = .silent
+    _ path: String, batch: Int, runs: Int, perOperator: Bool, samples folder: String? = nil,
+    options: ExecutionOptions, progress: ProgressObserver = .silent
   ) throws(ModelError) {
     guard (1...100_000).contains(runs), (1...4096).contains(batch) else {
       throw ModelError(.usage, "runs must be 1 to 100000 and batch 1 to 4096")
     }
     let load = Stopwatch()
     let file = try ModelFile(path, goldens: false)
-    let inputs = try Benchmark.inputs(file.graph, batch: batch)
     var runner = try Runner(file.graph, options)
+    let all: [[Tensor]]
+    if let folder {
+      all = try SampleFolder(folder).samples(file.graph, file.family).map {
+        (sample) throws(ModelError) in try file.graph.ordered(sample.inputs)
+      }
+    } else {
+      all = [try Benchmark.inputs(file.graph, batch: batch)]
+    }
+    guard let inputs = all.first else {
+      throw ModelError(.missingInput, "'\(folder ?? "")' has no sample to time")
+    }
     let plan = try runner.plan(inputs)
     loadMs = load.seconds * 1000
     var times: [Double] = []
     for run in -3..<runs {
       let watch = Stopwatch()
-      _ = try runner.run(inputs)
+      for inputs in all { _ = try runner.run(inputs) }
       if run >= 0 {
         times.append(watch.seconds * 1000)
         progress("timing", run + 1, of: runs)
@@ -69,6 +83,7 @@ package struct Benchmark: Report {
     tier = try options.planOptions().tier.name
     self.batch = batch
     self.runs = runs
+    samples = all.count
     medianMs = times[times.count / 2]
     minMs = times[0]
     peakRssMb = Benchmark.peakResidentMegabytes()
@@ -130,7 +145,8 @@ package struct Benchmark: Report {
 
   package var text: String {
     var lines = [
-      "\(file): \(precision), \(threads) thread\(threads == 1 ? "" : "s"), tier \(tier), batch \(batch)",
+      "\(file): \(precision), \(threads) thread\(threads == 1 ? "" : "s"), tier \(tier), "
+        + (samples > 1 ? "\(samples) samples a run" : "batch \(batch)"),
       "  median \(Figure.milliseconds(medianMs)), minimum \(Figure.milliseconds(minMs)) of \(runs) runs"
         + (gmacs > 0
           ? String(format: ", %.2f GMAC (%.1f GMAC/s)", gmacs, gmacs / minMs * 1000) : ""),

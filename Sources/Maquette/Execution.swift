@@ -79,6 +79,7 @@ package struct Execution: Sendable {
     _ file: ModelFile, _ runner: inout Runner, _ watch: Stopwatch
   ) throws(ModelError) -> Outcome {
     var tensors: [String: Tensor] = [:]
+    try file.graph.checkNames(inputs.map(\.name))
     for input in inputs {
       tensors[input.name] = try tensor(input.file, named: input.name)
     }
@@ -169,13 +170,8 @@ package struct Execution: Sendable {
 
   private func media(_ graph: Graph) throws(ModelError) -> MediaInputs {
     var (recording, picture): (Recording?, Image?) = (nil, nil)
-    let names = graph.inputs.map(\.name)
+    try graph.checkNames(inputs.map(\.name))
     for input in inputs {
-      guard names.contains(input.name) else {
-        throw ModelError(
-          .usage,
-          "the model has no input '\(input.name)'; it has \(names.joined(separator: ", "))")
-      }
       switch MediaKind(input.file) {
       case .recording: recording = try Recording(contentsOf: input.file)
       case .picture: picture = try Image(contentsOf: input.file)

@@ -76,18 +76,24 @@ extension Graph {
   ///
   /// - Throws: `missing-input` for an input without one, `usage` for a name that no input has.
   func ordered(_ tensors: [String: Tensor]) throws(ModelError) -> [Tensor] {
-    let names = inputs.map(\.name)
-    for name in tensors.keys.sorted() where !names.contains(name) {
-      throw ModelError(
-        .usage, "the model has no input '\(name)'; it has \(names.joined(separator: ", "))")
-    }
+    try checkNames(tensors.keys.sorted())
     var ordered: [Tensor] = []
-    for name in names {
-      guard let tensor = tensors[name] else {
-        throw ModelError(.missingInput, "input '\(name)' is missing")
+    for port in inputs {
+      guard let tensor = tensors[port.name] else {
+        throw ModelError(
+          .missingInput, "input '\(port.name)' is missing; \(type(port.value)) is needed")
       }
       ordered.append(tensor)
     }
     return ordered
+  }
+
+  /// - Throws: `usage` for a name that no input has.
+  func checkNames(_ names: [String]) throws(ModelError) {
+    for name in names where !inputs.contains(where: { $0.name == name }) {
+      throw ModelError(
+        .usage,
+        "the model has no input '\(name)'; it has " + inputs.map(\.name).joined(separator: ", "))
+    }
   }
 }

@@ -19,6 +19,8 @@ package struct Verification: Sendable {
   /// Demands the same bytes: the recorded digests of a bundle's own goldens, the given outputs of a
   /// folder's.
   package var exact = false
+  /// Outputs that are inputs of the next sample, in place of the values that the samples have for them.
+  package var carried: [CarriedState] = []
   package var options = ExecutionOptions()
 
   /// For float models where nothing else is asked for.
@@ -91,11 +93,14 @@ package struct Verification: Sendable {
       (file.family?.agreements ?? []).map { ($0.output, $0) }, uniquingKeysWith: { $1 })
     var runner = try Runner(file.graph, options)
     var checks: [Check] = []
+    try CarriedState.check(carried, file.graph)
+    var state: [String: Tensor] = [:]
     for (index, sample) in goldens.enumerated() {
       progress("verifying", index + 1, of: goldens.count)
       let made = try during("running golden '\(sample.name)'") { () throws(ModelError) in
-        try runner.run(sample.inputs)
+        try runner.run(sample.inputs.merging(state) { $1 })
       }
+      for item in carried { state[item.input] = made[item.output] }
       for port in file.graph.outputs {
         guard let actual = made[port.name] else { continue }
         guard sample.outputs[port.name] != nil || sample.digests[port.name] != nil else { continue }

@@ -12,37 +12,45 @@ extension Graph {
       throw ModelError(
         .invalidValue, "\(tensors.count) inputs given, \(inputs.count) needed: \(names)")
     }
-    var extents: [String: (value: Int, input: String)] = [:]
+    var bound: [String: Bound] = [:]
     for (port, tensor) in zip(inputs, tensors) {
       let type = type(port.value)
       guard tensor.element == type.element else {
         throw ModelError(
-          .typeMismatch, "input '\(port.name)' is \(tensor.element); \(type.element) is needed")
+          .typeMismatch,
+          "input '\(port.name)' is of \(tensor.element.rawValue); \(type) is needed")
       }
       guard let dimensions = type.dimensions else { continue }
       guard tensor.shape.rank == dimensions.count else {
         throw ModelError(
           .shapeMismatch,
-          "input '\(port.name)' has shape \(tensor.shape); \(type) is needed")
+          "input '\(port.name)' has \(tensor.shape.rank) axes, \(tensor.shape); "
+            + "\(dimensions.count) are needed: \(type)")
       }
       for (axis, dimension) in dimensions.enumerated() {
-        let extent = tensor.shape[axis]
+        let found = Bound(extent: tensor.shape[axis], input: port.name, axis: axis)
         switch dimension {
-        case .fixed(let value) where value != extent:
+        case .fixed(let value) where value != found.extent:
           throw ModelError(
-            .shapeMismatch,
-            "input '\(port.name)' has extent \(extent) on axis \(axis); \(value) is needed")
+            .shapeMismatch, "\(found); \(value) is needed there, as in \(type)")
         case .symbol(let name):
-          if let bound = extents[name], bound.value != extent {
+          if let other = bound[name], other.extent != found.extent {
             throw ModelError(
-              .shapeMismatch,
-              "input '\(port.name)' has extent \(extent) on axis \(axis), but '\(name)' is "
-                + "\(bound.value) in input '\(bound.input)'")
+              .shapeMismatch, "\(found), but \(other); '\(name)' is one extent: \(type)")
           }
-          extents[name] = (extent, port.name)
+          bound[name] = found
         default: break
         }
       }
     }
   }
+}
+
+/// An extent that an input was found to have.
+private struct Bound: CustomStringConvertible {
+  let extent: Int
+  let input: String
+  let axis: Int
+
+  var description: String { "input '\(input)' has \(extent) on axis \(axis)" }
 }

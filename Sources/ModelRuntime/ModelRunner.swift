@@ -10,6 +10,8 @@ package struct ModelRunner: ~Copyable {
   package static let keptPlans = 4
   private var sessions: [(types: [TensorType], session: SessionBox)] = []
   private let stepwise: StepwiseExecutor
+  /// How often inputs came in shapes that no kept plan was for.
+  package private(set) var plansMade = 0
 
   /// Holds a session in an array, which cannot hold values that do not copy.
   private final class SessionBox {
@@ -54,6 +56,7 @@ package struct ModelRunner: ~Copyable {
       sessions.insert(found, at: 0)
       return found.session
     }
+    plansMade += 1
     let box: SessionBox
     do {
       box = SessionBox(Session(try Plan(graph, inputTypes: types, options: options)))

@@ -33,6 +33,14 @@ struct FaceBoxArguments: ParsableArguments {
   var faceBox: String?
 }
 
+/// The two sides of an argument `left=right`.
+func assignment(_ text: String, as form: String) throws(ModelError) -> (String, String) {
+  guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+    throw ModelError(.usage, "'\(text)' is not \(form)")
+  }
+  return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+}
+
 extension ParsableCommand {
   /// Runs a command's work and reports its result; errors end the program with their exit status.
   func report<R: Report>(

@@ -128,4 +128,25 @@ import Testing
       #expect(json.contains("\"\(key)\""))
     }
   }
+
+  @Test func stateIsCarriedFromSampleToSample() throws {
+    let ports = Self.golden.appending(path: "ports")
+    var verification = Verification(model: ports.appending(path: "running-sum.onnx").path())
+    verification.golden = ports.appending(path: "sums").path()
+    #expect(try !verification.run().passed)
+    verification.carried = [CarriedState(output: "total", input: "state")]
+    verification.exact = true
+    #expect(try verification.run().passed)
+    verification.carried = [CarriedState(output: "total", input: "memory")]
+    let error = #expect(throws: ModelError.self) { try verification.run() }
+    #expect(error?.code == .usage)
+  }
+
+  @Test func samplesAreTimedInsteadOfMadeUpInputs() throws {
+    let ports = Self.golden.appending(path: "ports")
+    let benchmark = try Benchmark(
+      ports.appending(path: "running-sum.onnx").path(), batch: 1, runs: 1, perOperator: false,
+      samples: ports.appending(path: "sums").path(), options: ExecutionOptions())
+    #expect(try benchmark.json().contains("\"samples\" : 3"))
+  }
 }

@@ -86,6 +86,15 @@ import Testing
     #expect(try OnnxReader().graph(bytes: model.bytes).nodes[1].origin == "net.act")
   }
 
+  /// Extents that an exporter does not know have nothing to do with each other.
+  @Test(arguments: ["?", "-1", "None", "*"])
+  func placeholdersAreNoSymbols(name: String) throws {
+    var model = OnnxReaderTests.small
+    model.inputs = [ModelBuilder.port("x", [.symbol(name), .symbol("_n"), .symbol(name)])]
+    let graph = try OnnxReader().graph(bytes: model.bytes)
+    #expect(graph.type(graph.inputs[0].value).dimensions == [.unknown, .symbol("_n"), .unknown])
+  }
+
   @Test func pathsOfTheExporterAreDropped() throws {
     var model = OnnxReaderTests.small
     model.producer = "/home/somebody/export.py"

@@ -46,7 +46,8 @@ private func agree(_ a: Tensor?, _ b: Tensor?) -> Bool {
     Issue.record("a wrong extent was accepted")
   } catch {
     #expect(error.code == .shapeMismatch)
-    #expect(error.message == "input 'x' has extent 4 on axis 2; 3 is needed")
+    #expect(
+      error.message == "input 'x' has 4 on axis 2; 3 is needed there, as in float32[N×2×3]")
   }
   do throws(ModelError) {
     _ = try runner.run([wrongType])

@@ -122,10 +122,16 @@ struct OnnxDecoder {
         return value < 0 ? .unknown : .fixed(value)
       case 2:
         let name = try string(extent.pointee.dim_param, limits)
-        return name.isEmpty ? .unknown : .symbol(name)
+        return OnnxDecoder.isPlaceholder(name) ? .unknown : .symbol(name)
       default: return .unknown
       }
     }
+  }
+
+  /// What some exporters write for every extent that they do not know: `?`, `-1` and the like. Two such
+  /// extents are not the same extent.
+  private static func isPlaceholder(_ name: String) -> Bool {
+    name == "None" || !name.contains { $0.isLetter || $0 == "_" }
   }
 
   // MARK: - Nodes

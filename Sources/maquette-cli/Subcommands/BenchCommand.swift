@@ -5,7 +5,7 @@ import TensorCore
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Time a model on made-up inputs.")
+    abstract: "Time a model on made-up inputs, or on samples.")
 
   @Argument(help: "An ONNX model or a bundle.")
   var file: String
@@ -16,6 +16,11 @@ struct BenchCommand: ParsableCommand {
   @Option(name: .long, help: "Timed runs.")
   var runs = 20
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp("A folder of samples; one run is all of them.", valueName: "dir"))
+  var inputs: String?
+
   @Flag(name: .long, help: "Show how the time is spent.")
   var perOperator = false
 
@@ -25,8 +30,8 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     try report(output) { (progress) throws(ModelError) in
       try Benchmark(
-        file, batch: batch, runs: runs, perOperator: perOperator, options: execution.options,
-        progress: progress)
+        file, batch: batch, runs: runs, perOperator: perOperator, samples: inputs,
+        options: execution.options, progress: progress)
     }
   }
 }

@@ -30,12 +30,7 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     try report(reporting) { (progress) throws(ModelError) in
       var inputs: [(name: String, file: String)] = []
-      for text in input {
-        guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
-          throw ModelError(.usage, "'\(text)' is not NAME=FILE")
-        }
-        inputs.append((String(text[..<equals]), String(text[text.index(after: equals)...])))
-      }
+      for text in input { inputs.append(try assignment(text, as: "NAME=FILE")) }
       var request = Execution(model: file, inputs: inputs, output: output)
       request.box = try face.faceBox.map { (text) throws(ModelError) in try FaceBox.parse(text) }
       request.options = execution.options

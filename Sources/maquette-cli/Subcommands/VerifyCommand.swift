@@ -34,6 +34,12 @@ struct VerifyCommand: ParsableCommand {
   @Flag(name: .long, help: "Demand the same bytes.")
   var exact = false
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "An output that is an input of the next sample; once for each.", valueName: "output=input"))
+  var carry: [String] = []
+
   @OptionGroup var execution: ExecutionArguments
   @OptionGroup var output: OutputOptions
 
@@ -45,6 +51,10 @@ struct VerifyCommand: ParsableCommand {
       request.absolute = atol
       request.signalToNoise = minSqnr
       request.exact = exact
+      request.carried = try carry.map { (text) throws(ModelError) in
+        let (output, input) = try assignment(text, as: "OUTPUT=INPUT")
+        return CarriedState(output: output, input: input)
+      }
       request.options = execution.options
       return try request.run(progress)
     }
