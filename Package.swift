@@ -107,7 +107,8 @@ let package = Package(
     tests(
       "ConformanceTests",
       [
-        "OnnxFormat", "ModelPasses", "ModelRuntime", "ModelVerification", "ModelIR", "TensorCore",
+        "OnnxFormat", "ModelBundle", "ModelPasses", "ModelRuntime", "ModelVerification",
+        "ModelOperators", "ModelIR", "TensorCore",
       ]),
     tests(
       "PassTests",

@@ -15,7 +15,7 @@ import Testing
       FileManager.default.fileExists(atPath: ConformanceTests.data.path()),
       "the cases are not in .cache/conformance: run scripts/conformance-data first")
     var (same, skipped) = (0, 0)
-    for name in try ConformanceTests.lines("golden/conformance/onnx-core-tests.txt")
+    for name in try CaseGroup.allCases.flatMap({ try $0.names })
     where !name.hasPrefix("light/") && !ExportConformanceTests.withoutExport.contains(name)
       && !ExportConformanceTests.kindsWithoutExport.contains(where: { name.hasPrefix($0) })
     {

@@ -90,7 +90,9 @@ import Testing
   }
 
   @Test func scriptsAreExecutable() throws {
-    for name in ["bootstrap", "demo", "test", "record-cli", "conformance-data", "real-models"] {
+    for name in [
+      "bootstrap", "demo", "test", "record-cli", "conformance", "conformance-data", "real-models",
+    ] {
       let path = Self.root.appending(path: "scripts/\(name)").path()
       #expect(FileManager.default.isExecutableFile(atPath: path))
     }
