@@ -39,13 +39,17 @@ __attribute__((target("avx512f,avx512vnni"))) static double peak(void) {
   return best;
 }
 
-/* One convolution of `channels` to `outputs` over height x width with a size x size kernel, padded; size 1 is a matrix product. */
+enum { cold_bytes = 96 << 20 };
+
+/* One convolution of `channels` to `outputs` over height x width with a size x size kernel, padded; size 1 is a matrix product.
+ * Cold: weights are read from memory, as those of a network are that does not fit into the caches. */
 static double convolution(const ck_kernels *kernels, int32_t height, int32_t width, int32_t channels, int32_t outputs,
-                          int32_t size) {
+                          int32_t size, int cold) {
   size_t k = (size_t)(size * size * channels), rows = (size_t)height * (size_t)width, n = (size_t)outputs;
   size_t packed_size = kernels->conv_s8_packed_size(n, (size_t)size, (size_t)(size * channels));
   int8_t *input = malloc(rows * (size_t)channels), *weights = malloc(n * k), *output = malloc(rows * n);
-  void *packed = aligned_alloc(64, (packed_size + 63) / 64 * 64);
+  size_t step = (packed_size + 4095) / 4096 * 4096, copies = cold ? cold_bytes / step + 1 : 1, copy = 0;
+  char *packed = aligned_alloc(4096, step * copies);
   float *multiplier = malloc(n * sizeof(float));
   int32_t *folded = calloc(n, sizeof(int32_t));
   for (size_t i = 0; i < rows * (size_t)channels; i++) {
@@ -58,6 +62,9 @@ static double convolution(const ck_kernels *kernels, int32_t height, int32_t wid
     multiplier[i] = 1e-4f;
   }
   kernels->conv_s8_pack(weights, (ptrdiff_t)k, 1, n, (size_t)size, (size_t)(size * channels), folded, packed);
+  for (size_t i = 1; i < copies; i++) {
+    memcpy(packed + i * step, packed, packed_size);
+  }
   ck_tap taps[16];
   for (int32_t i = 0; i < size; i++) {
     taps[i] = (ck_tap){0, i - size / 2, -(size / 2)};
@@ -81,6 +88,7 @@ static double convolution(const ck_kernels *kernels, int32_t height, int32_t wid
   void *scratch = aligned_alloc(64, (scratch_size + 63) / 64 * 64);
   double best = 0, begin = now();
   for (int repetition = 0; repetition < 3 || (repetition < 500 && now() - begin < 1.0); repetition++) {
+    conv.weights = packed + step * (copy++ % copies);
     double start = now();
     kernels->conv_s8(&conv, 0, rows, 0, n, scratch);
     double rate = (double)rows * (double)n * (double)k / (now() - start);
@@ -99,12 +107,13 @@ static double convolution(const ck_kernels *kernels, int32_t height, int32_t wid
 int main(void) {
   static const struct {
     const char *name;
-    int32_t height, width, channels, outputs, size;
+    int32_t height, width, channels, outputs, size, cold;
   } cases[] = {
-      {"gemm 1024x1024x1024", 1, 1024, 1024, 1024, 1}, {"conv 3x3 64-64 64x64", 64, 64, 64, 64, 3},
-      {"conv 3x3 512-512 6x6", 6, 6, 512, 512, 3},     {"conv 7x7 3-64 96x96", 96, 96, 3, 64, 7},
-      {"conv 3x3 16-16 96x96", 96, 96, 16, 16, 3},     {"conv 1x1 64-256 28x28", 28, 28, 64, 256, 1},
-      {"gemv 1x1024x1024", 1, 1, 1024, 1024, 1},       {"gemv 4x1024x1024", 1, 4, 1024, 1024, 1},
+      {"gemm 1024x1024x1024", 1, 1024, 1024, 1024, 1, 0}, {"conv 3x3 64-64 64x64", 64, 64, 64, 64, 3, 0},
+      {"conv 3x3 512-512 6x6", 6, 6, 512, 512, 3, 0},     {"conv 7x7 3-64 96x96", 96, 96, 3, 64, 7, 0},
+      {"conv 3x3 16-16 96x96", 96, 96, 16, 16, 3, 0},     {"conv 1x1 64-256 28x28", 28, 28, 64, 256, 1, 0},
+      {"gemv 1x1024x1024", 1, 1, 1024, 1024, 1, 0},       {"gemv 4x1024x1024", 1, 4, 1024, 1024, 1, 0},
+      {"cold 1x1024x1024", 1, 1, 1024, 1024, 1, 1},    {"cold 3x3 512-512 4x4", 4, 4, 512, 512, 3, 1},
   };
   static const ck_isa tiers[] = {CK_ISA_AVX512_VNNI, CK_ISA_AVX2, CK_ISA_SCALAR};
   double limit = __builtin_cpu_supports("avx512vnni") ? peak() : 0;
@@ -112,7 +121,7 @@ int main(void) {
   for (size_t t = 0; t < sizeof tiers / sizeof tiers[0]; t++) {
     const ck_kernels *kernels = ck_kernels_for(tiers[t]);
     for (size_t i = 0; kernels && i < sizeof cases / sizeof cases[0]; i++) {
-      double rate = convolution(kernels, cases[i].height, cases[i].width, cases[i].channels, cases[i].outputs, cases[i].size);
+      double rate = convolution(kernels, cases[i].height, cases[i].width, cases[i].channels, cases[i].outputs, cases[i].size, cases[i].cold);
       printf("%-24s %8.1f Gmac/s", cases[i].name, rate * 1e-9);
       if (limit > 0) {
         printf("  %5.1f %% of peak", 100 * rate / limit);

@@ -42,6 +42,9 @@ CK_INLINE __m512i CK_FN(broadcast)(const uint8_t *x) {
   return _mm512_set1_epi32(group);
 }
 
+/* How far ahead weights are fetched: what the hardware's own prefetching does not reach across pages. */
+enum { CK_FN(weights_ahead) = 8192 };
+
 /* `rows` rows by `halves` times 16 channels; `chains` accumulators for each, over interleaved groups of k, hide latency when rows
  * are few. */
 CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const size_t chains, const ck_segments *segments,
@@ -62,6 +65,10 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const si
     size_t i = 0, k = segments->length;
     for (; i + chains * CK_K_UNIT <= k; i += chains * CK_K_UNIT, w += chains * group) {
       for (size_t c = 0; c < chains; c++) {
+        _mm_prefetch((const char *)w + c * group + CK_FN(weights_ahead), _MM_HINT_T0);
+        if (halves > 1) {
+          _mm_prefetch((const char *)w + c * group + CK_FN(weights_ahead) + 64, _MM_HINT_T0);
+        }
         __m512i w0 = _mm512_load_si512(w + c * group);
         __m512i w1 = halves > 1 ? _mm512_load_si512(w + c * group + 64) : w0;
         for (size_t r = 0; r < rows; r++) {

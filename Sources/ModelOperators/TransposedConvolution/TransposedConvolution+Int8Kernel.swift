@@ -7,7 +7,8 @@ extension TransposedConvolution: IntegerPlannedOperator {
 
   /// The result's positions fall into phases by their remainder under the stride; each phase is an
   /// ordinary convolution of stride 1 by the kernel elements that reach it, written to every
-  /// stride-th position.
+  /// stride-th position. Along an axis where the input has one position, every position of the result
+  /// is a phase of its own, so that no element meets padding only.
   package func integerKernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
     let (x, w) = (try request.operands.required(0).shape, try request.operands.required(1).shape)
     guard let input = ChannelsLastImage(x),
@@ -67,8 +68,8 @@ extension TransposedConvolution: IntegerPlannedOperator {
   }
 }
 
-/// The positions of a transposed convolution's result with one remainder under the stride, and the
-/// kernel elements that reach them.
+/// The positions of a transposed convolution's result with one remainder under the stride, or one of
+/// them, and the kernel elements that reach them.
 private struct Phase {
   /// A kernel element along one axis and the input position it reads, relative to the phase's.
   struct Reach {
@@ -85,8 +86,11 @@ private struct Phase {
 
   /// Every phase that has positions. `geometry` is the window over the result.
   static func all(_ geometry: WindowGeometry) -> [Phase] {
-    let stride = Triple(geometry.strides)
     let extent = Triple(geometry.input)
+    let stride = Triple(
+      zip(geometry.strides, zip(geometry.output, geometry.input)).map { stride, extents in
+        extents.0 == 1 ? extents.1 : stride
+      })
     var phases: [Phase] = []
     for d in 0..<min(stride.d, extent.d) {
       for h in 0..<min(stride.h, extent.h) {
@@ -114,7 +118,8 @@ private struct Phase {
       var result: [Reach] = []
       for k in (0..<geometry.kernel[own]).reversed() {
         let distance = positions[axis] + geometry.before[own] - k * geometry.dilations[own]
-        if distance % geometry.strides[own] == 0 {
+        let isReach = distance % geometry.strides[own] == 0
+        if isReach && (geometry.output[own] > 1 || distance == 0) {
           result.append(Reach(element: k, offset: distance / geometry.strides[own]))
         }
       }
