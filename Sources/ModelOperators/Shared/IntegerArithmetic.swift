@@ -83,32 +83,8 @@ package struct IntegerWeights: Sendable {
     guard parameters.scales.count == extent, extent > 0, channels % extent == 0,
       parameters.scales.allSatisfy({ IntegerArithmetic.isValid(scale: $0) })
     else { throw ModelError(.notQuantizable, "Q5: \(extent) channels need as many valid scales") }
-    var magnitudes = [Int64](repeating: 0, count: extent)
-    var sums = magnitudes
-    let inner = tensor.shape.count(axis + 1..<tensor.shape.rank)
-    let outer = tensor.shape.count(0..<axis)
-    var isSymmetric = true
-    tensor.withElements(of: Int8.self) { values in
-      for block in 0..<outer {
-        for channel in 0..<extent {
-          let start = (block * extent + channel) * inner
-          for chunk in stride(from: start, to: start + inner, by: 1 << 20) {
-            // At most 2²⁰ weights: their sums fit in 32 bits.
-            var (magnitude, sum, least): (Int32, Int32, Int8) = (0, 0, 0)
-            let end = min(chunk + (1 << 20), start + inner)
-            for value in UnsafeBufferPointer(rebasing: values[chunk..<end]) {
-              magnitude &+= abs(Int32(value))
-              sum &+= Int32(value)
-              least = min(least, value)
-            }
-            if least == -128 { isSymmetric = false }
-            magnitudes[channel] += Int64(magnitude)
-            sums[channel] += Int64(sum)
-          }
-        }
-      }
-    }
-    guard isSymmetric else { throw ModelError(.notQuantizable, "Q6: a weight of −128") }
+    let sums = IntegerWeights.sums(of: tensor, axis: axis)
+    guard sums.least > -128 else { throw ModelError(.notQuantizable, "Q6: a weight of −128") }
     let biases = try IntegerWeights.check(
       bias, scales: parameters.scales, channels: channels, input)
     for channel in 0..<channels {
@@ -117,13 +93,72 @@ package struct IntegerWeights: Sendable {
       // Where groups share a channel's scale, each sums a part of its weights only.
       let folded =
         channels == extent
-        ? abs(bias - Int64(input.zeroPoint) * sums[index])
-        : abs(bias) + abs(Int64(input.zeroPoint)) * magnitudes[index]
-      guard 128 * magnitudes[index] + folded < 1 << 31 else {
+        ? abs(bias - Int64(input.zeroPoint) * sums.plain[index])
+        : abs(bias) + abs(Int64(input.zeroPoint)) * sums.magnitudes[index]
+      guard 128 * sums.magnitudes[index] + folded < 1 << 31 else {
         throw ModelError(.notQuantizable, "Q13: channel \(channel) could overflow 32 bits")
       }
     }
     scales = (0..<channels).map { parameters.scales[$0 % extent] }
+  }
+
+  /// For each extent of `axis`: Σ|w| and Σw; and the least weight of all.
+  private static func sums(
+    of tensor: Tensor, axis: Int
+  ) -> (magnitudes: [Int64], plain: [Int64], least: Int8) {
+    let (outer, extent) = (tensor.shape.count(0..<axis), tensor.shape[axis])
+    let inner = tensor.shape.count(axis + 1..<tensor.shape.rank)
+    // Short rows are summed column by column over the blocks, so that the loops are long.
+    let rowLength = inner < 64 ? extent * inner : inner
+    let rowsOfBlock = inner < 64 ? 1 : extent
+    var magnitudes = [Int64](repeating: 0, count: extent)
+    var plain = magnitudes
+    var least: Int8 = 0
+    tensor.withElements(of: Int8.self) { values in
+      for value in values { least = min(least, value) }
+      var columns = [Int32](repeating: 0, count: inner < 64 ? 2 * rowLength : 0)
+      for row in 0..<outer * rowsOfBlock {
+        let weights = UnsafeBufferPointer(
+          rebasing: values[row * rowLength..<(row + 1) * rowLength])
+        if inner >= 64 {
+          let (magnitude, sum) = sums(of: weights)
+          magnitudes[row % extent] += magnitude
+          plain[row % extent] += sum
+          continue
+        }
+        columns.withUnsafeMutableBufferPointer { columns in
+          for (column, weight) in weights.enumerated() {
+            columns[column] &+= abs(Int32(weight))
+            columns[rowLength + column] &+= Int32(weight)
+          }
+        }
+        // At most 2²⁰ weights in a column: their sums fit in 32 bits.
+        guard row == outer - 1 || row % (1 << 20) == (1 << 20) - 1 else { continue }
+        for column in 0..<rowLength {
+          magnitudes[column / inner] += Int64(columns[column])
+          plain[column / inner] += Int64(columns[rowLength + column])
+          columns[column] = 0
+          columns[rowLength + column] = 0
+        }
+      }
+    }
+    return (magnitudes, plain, least)
+  }
+
+  private static func sums(of weights: UnsafeBufferPointer<Int8>) -> (Int64, Int64) {
+    var (magnitudes, plain): (Int64, Int64) = (0, 0)
+    for first in stride(from: 0, to: weights.count, by: 1 << 20) {
+      // At most 2²⁰ weights: their sums fit in 32 bits.
+      var (magnitude, sum): (Int32, Int32) = (0, 0)
+      let chunk = weights[first..<min(first + 1 << 20, weights.count)]
+      for weight in UnsafeBufferPointer(rebasing: chunk) {
+        magnitude &+= abs(Int32(weight))
+        sum &+= Int32(weight)
+      }
+      magnitudes += Int64(magnitude)
+      plain += Int64(sum)
+    }
+    return (magnitudes, plain)
   }
 
   private static func check(
