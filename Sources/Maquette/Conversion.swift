@@ -62,6 +62,8 @@ package struct Conversion: Sendable {
     let nodes: Int
     let rewrites: Int
     let calibrationSamples: Int
+    /// The file was quantized already, and its scales and zero points are kept.
+    let adopted: Bool
     let int8Nodes: Int
     let floatNodes: Int
     /// How goldens came about: given, or computed by the float graph.
@@ -82,7 +84,10 @@ package struct Conversion: Sendable {
           + String(format: "(%.3f of the source)", ratio),
       ]
       if precision == Precision.int8.rawValue {
-        lines.append("  calibrated  \(calibrationSamples) samples")
+        lines.append(
+          adopted
+            ? "  quantized   by the file: its scales and zero points are kept"
+            : "  calibrated  \(calibrationSamples) samples")
         lines.append(
           "  on int8     \(int8Nodes) nodes; \(floatNodes) stay float (inspect says why)")
       }
@@ -211,8 +216,9 @@ package struct Conversion: Sendable {
       model: (model as NSString).lastPathComponent, output: (output as NSString).lastPathComponent,
       precision: precision == .int8 || source.isQuantized ? "int8" : "float32",
       family: source.family?.family.name, sourceBytes: source.byteCount, bundleBytes: byteCount,
-      sourceNodes: source.graph.nodes.count, nodes: graph.nodes.count, rewrites: rewrites,
-      calibrationSamples: record?.samples ?? 0, int8Nodes: integer,
+      sourceNodes: source.sourceNodes, nodes: graph.nodes.count, rewrites: rewrites,
+      calibrationSamples: record?.samples ?? 0, adopted: record.map { $0.method == nil } ?? false,
+      int8Nodes: integer,
       floatNodes: graph.nodes.count - integer, goldenSource: goldenSource, goldens: goldens.count,
       agreements: agreements, seconds: seconds, passed: agreements.allSatisfy(\.passed))
   }

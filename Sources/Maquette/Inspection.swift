@@ -51,6 +51,8 @@ package struct Inspection: Report {
   let parameters: Int
   let weights: [Weights]
   let goldens: Int
+  /// The file was quantized before Maquette read it, and its scales and zero points are kept.
+  let adopted: Bool
   let calibrationMethod: String?
   let calibrationSamples: Int?
   let floatNodes: [FloatNode]
@@ -99,7 +101,8 @@ package struct Inspection: Report {
     }
     parameters = weights.reduce(0) { $0 + $1.elements }
     goldens = file.goldens.count
-    calibrationMethod = file.record?.method.rawValue
+    adopted = file.record.map { $0.method == nil } ?? false
+    calibrationMethod = file.record?.method?.rawValue
     calibrationSamples = file.record?.samples
     floatNodes = (file.record?.layers ?? []).compactMap { layer in
       layer.floatReason.map {
@@ -146,6 +149,7 @@ package struct Inspection: Report {
     if let calibrationMethod, let calibrationSamples {
       lines.append("calibrated \(calibrationMethod), \(calibrationSamples) samples")
     }
+    if adopted { lines.append("quantized  by the file: its scales and zero points are kept") }
     var reasons: [String: [String]] = [:]
     for node in floatNodes { reasons[node.reason, default: []].append("\(node.name) (\(node.op))") }
     if !reasons.isEmpty { lines.append("what stays float, and why:") }

@@ -22,6 +22,8 @@ struct ModelFile {
   /// A bundle's own; none where they were not asked for.
   let goldens: [Sample]
   let record: QuantizationRecord?
+  /// Nodes of the file, before what it quantized became integer operators.
+  let sourceNodes: Int
   /// What a bundle says about where it came from.
   let manifest: BundleManifest?
 
@@ -31,10 +33,13 @@ struct ModelFile {
     byteCount = try ModelFile.size(path)
     guard try ModelFile.isBundle(path) else {
       form = .onnx
-      graph = try OnnxReader().graph(path: path)
+      let source = try OnnxReader().graph(path: path)
+      let adoption = Adoption.applies(to: source) ? try Adoption(of: source) : nil
+      graph = adoption?.graph ?? source
+      record = adoption?.record
+      sourceNodes = source.nodes.count
       family = FamilyModel(graph)
       goldens = []
-      record = nil
       manifest = nil
       return
     }
@@ -45,6 +50,7 @@ struct ModelFile {
         .malformedInput, "bundle '\(path)' has no graph '\(BundleContents.mainGraph)'")
     }
     self.graph = graph
+    sourceNodes = graph.nodes.count
     family = FamilyModel(graph)
     manifest = contents.manifest
     record = try contents.records[BundleContents.calibrationRecord].map {

@@ -63,14 +63,15 @@ extension Softmax {
 // MARK: - Import
 
 extension Softmax: ImportableOperator {
-  package static let importers = [
-    Importer("Softmax", 1...12) { (node, graph) throws(ModelError) in
-      try node.appendFlattened(to: &graph) { Softmax(axis: $0) }
-    },
-    Importer("Softmax", 13...newestOpset) { node throws(ModelError) in
-      Softmax(axis: try node.attribute("axis", default: -1))
-    },
-  ]
+  package static let importers =
+    [
+      Importer("Softmax", 1...12) { (node, graph) throws(ModelError) in
+        try node.appendFlattened(to: &graph) { Softmax(axis: $0) }
+      },
+      Importer("Softmax", 13...newestOpset) { node throws(ModelError) in
+        Softmax(axis: try node.attribute("axis", default: -1))
+      },
+    ] + quantizedImporters
 }
 
 // MARK: - Kernel

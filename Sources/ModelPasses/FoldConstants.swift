@@ -1,4 +1,5 @@
 import ModelIR
+import ModelOperators
 import TensorCore
 
 /// A node that reads constants only, by its value.
@@ -14,12 +15,16 @@ package struct FoldConstants: Rewrite {
   static let growth = 4
   /// Results of so few elements always fold.
   static let freeElements = 1 << 14
-  package init() {}
+  /// Leaves integers that a file stores with scales for those who run on them.
+  private let keepsScaledWeights: Bool
+  package init() { keepsScaledWeights = false }
+  package init(keepsScaledWeights: Bool) { self.keepsScaledWeights = keepsScaledWeights }
 
   package func replacement(
     for node: Node, at site: inout RewriteSite
   ) throws(ModelError) -> [ValueID]? {
     guard node.op.isDeterministic, !site.isQuantized else { return nil }
+    if keepsScaledWeights, node.op is DequantizeLinear { return nil }
     var tensors: [Tensor?] = []
     var elements = 0
     for operand in site.operands {

@@ -18,7 +18,8 @@ package struct QuantizationRecord: Sendable, Codable, Hashable {
     package let floatReason: String?
   }
 
-  package let method: CalibrationMethod
+  /// Nil where the file was quantized already: its own parameters are used.
+  package let method: CalibrationMethod?
   package let samples: Int
   package let activations: [Activation]
   package let layers: [Layer]

@@ -106,5 +106,6 @@ extension Where: PlannedOperator {
 }
 
 extension Where: ImportableOperator {
-  package static let importers = [Importer("Where", 9...newestOpset) { _ in Where() }]
+  package static let importers =
+    [Importer("Where", 9...newestOpset) { _ in Where() }] + quantizedImporters
 }

@@ -90,5 +90,5 @@ extension Convolution: ImportableOperator {
           groups: try node.attribute("group", default: 1), window: try Window(importing: node))
         return try node.append(op, to: &graph)
       }
-    ] + integerImporters
+    ] + integerImporters + fusedImporters
 }

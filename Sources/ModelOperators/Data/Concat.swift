@@ -132,9 +132,10 @@ extension Concat: PlannedOperator {
 // MARK: - Import
 
 extension Concat: ImportableOperator {
-  package static let importers = [
-    Importer("Concat", 6...newestOpset) { node throws(ModelError) in
-      Concat(axis: try node.required(attribute: "axis"))
-    }
-  ]
+  package static let importers =
+    [
+      Importer("Concat", 6...newestOpset) { node throws(ModelError) in
+        Concat(axis: try node.required(attribute: "axis"))
+      }
+    ] + quantizedImporters
 }

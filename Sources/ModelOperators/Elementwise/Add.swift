@@ -15,5 +15,6 @@ package struct Add: BinaryOperator {
 extension Add: ImportableOperator {
   package static let importers = [
     .aligning(Add.self), Importer("Add", 7...newestOpset) { _ in Add() },
+    .quantized("QLinearAdd", operands: 2) { _ in Add() },
   ]
 }

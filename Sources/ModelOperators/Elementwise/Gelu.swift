@@ -25,10 +25,10 @@ package struct Gelu: UnaryOperator {
 }
 
 extension Gelu: ImportableOperator {
-  package static let importers = [
-    Importer("Gelu", 20...newestOpset) { node throws(ModelError) in
-      Gelu(try node.attribute("approximate", default: Approximation.none))
-    },
-    Importer("Gelu", domain: "com.microsoft", 1...1) { _ in Gelu() },
-  ]
+  package static let importers =
+    [
+      Importer("Gelu", 20...newestOpset) { node throws(ModelError) in
+        Gelu(try node.attribute("approximate", default: Approximation.none))
+      }
+    ] + fusedImporters
 }

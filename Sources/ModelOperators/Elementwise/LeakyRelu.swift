@@ -20,6 +20,9 @@ extension LeakyRelu: ImportableOperator {
     Importer("LeakyRelu", 6...newestOpset) { node throws(ModelError) in
       LeakyRelu(
         alpha: try node.attribute("alpha", default: 0.01))
-    }
+    },
+    .quantized("QLinearLeakyRelu") { node throws(ModelError) in
+      LeakyRelu(alpha: try node.attribute("alpha", default: 0.01))
+    },
   ]
 }

@@ -15,5 +15,6 @@ package struct Mul: BinaryOperator {
 extension Mul: ImportableOperator {
   package static let importers = [
     .aligning(Mul.self), Importer("Mul", 7...newestOpset) { _ in Mul() },
+    .quantized("QLinearMul", operands: 2) { _ in Mul() },
   ]
 }

@@ -12,5 +12,8 @@ package struct Sigmoid: UnaryOperator {
 }
 
 extension Sigmoid: ImportableOperator {
-  package static let importers = [Importer("Sigmoid", 6...newestOpset) { _ in Sigmoid() }]
+  package static let importers = [
+    Importer("Sigmoid", 6...newestOpset) { _ in Sigmoid() },
+    .quantized("QLinearSigmoid") { _ in Sigmoid() },
+  ]
 }

@@ -17,16 +17,17 @@ package struct Swish: UnaryOperator {
 }
 
 extension Swish: ImportableOperator {
-  package static let importers = [
-    Importer("Swish", 24...newestOpset) { node throws(ModelError) in
-      Swish(
-        alpha: try node.attribute("alpha", default: 1))
-    },
-    Importer("SwiGLU", 28...newestOpset) { (node, graph) throws(ModelError) in
-      let gate = try graph.appendOne(
-        Swish(alpha: try node.attribute("alpha", default: 1)), named: "\(node.name).gate",
-        to: [try node.required(0)], origin: node.origin)
-      return try node.append(Mul(), on: [gate, try node.required(1)], to: &graph)
-    },
-  ]
+  package static let importers =
+    [
+      Importer("Swish", 24...newestOpset) { node throws(ModelError) in
+        Swish(
+          alpha: try node.attribute("alpha", default: 1))
+      },
+      Importer("SwiGLU", 28...newestOpset) { (node, graph) throws(ModelError) in
+        let gate = try graph.appendOne(
+          Swish(alpha: try node.attribute("alpha", default: 1)), named: "\(node.name).gate",
+          to: [try node.required(0)], origin: node.origin)
+        return try node.append(Mul(), on: [gate, try node.required(1)], to: &graph)
+      },
+    ] + fusedImporters
 }

@@ -119,15 +119,16 @@ extension Gemm {
 // MARK: - Import
 
 extension Gemm: ImportableOperator {
-  package static let importers = [
-    Importer("Gemm", 6...newestOpset) { node throws(ModelError) in
-      // Before opset 7, whether C broadcasts; it does wherever its shape asks for it.
-      if node.version < 7 { node.ignore("broadcast") }
-      return Gemm(
-        transposeA: try node.flag("transA", default: false),
-        transposeB: try node.flag("transB", default: false),
-        alpha: try node.attribute("alpha", default: Float(1)),
-        beta: try node.attribute("beta", default: Float(1)))
-    }
-  ]
+  package static let importers =
+    [
+      Importer("Gemm", 6...newestOpset) { node throws(ModelError) in
+        // Before opset 7, whether C broadcasts; it does wherever its shape asks for it.
+        if node.version < 7 { node.ignore("broadcast") }
+        return Gemm(
+          transposeA: try node.flag("transA", default: false),
+          transposeB: try node.flag("transB", default: false),
+          alpha: try node.attribute("alpha", default: Float(1)),
+          beta: try node.attribute("beta", default: Float(1)))
+      }
+    ] + quantizedImporters + fusedImporters
 }

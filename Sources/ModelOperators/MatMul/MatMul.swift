@@ -108,4 +108,5 @@ extension MatMul {
 extension MatMul: ImportableOperator {
   package static let importers =
     [Importer("MatMul", 1...newestOpset) { _ in MatMul() }] + integerImporters
+    + quantizedImporters + fusedImporters
 }

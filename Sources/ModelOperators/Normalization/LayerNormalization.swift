@@ -121,13 +121,14 @@ extension LayerNormalization {
 // MARK: - Import
 
 extension LayerNormalization: ImportableOperator {
-  package static let importers = [
-    Importer("LayerNormalization", 17...newestOpset) { node throws(ModelError) in
-      node.ignore("stash_type")
-      return LayerNormalization(
-        axis: try node.attribute("axis", default: -1),
-        epsilon: try node.attribute("epsilon", default: Float(1e-5)),
-        statistics: node.outputCount > 1)
-    }
-  ]
+  package static let importers =
+    [
+      Importer("LayerNormalization", 17...newestOpset) { node throws(ModelError) in
+        node.ignore("stash_type")
+        return LayerNormalization(
+          axis: try node.attribute("axis", default: -1),
+          epsilon: try node.attribute("epsilon", default: Float(1e-5)),
+          statistics: node.outputCount > 1)
+      }
+    ] + fusedImporters
 }

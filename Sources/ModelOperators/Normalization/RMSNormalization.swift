@@ -59,14 +59,15 @@ extension RMSNormalization {
 }
 
 extension RMSNormalization: ImportableOperator {
-  package static let importers = [
-    Importer("RMSNormalization", 23...newestOpset) { node throws(ModelError) in
-      node.ignore("stash_type")
-      return RMSNormalization(
-        axis: try node.attribute("axis", default: -1),
-        epsilon: try node.attribute("epsilon", default: Float(1e-5)))
-    }
-  ]
+  package static let importers =
+    [
+      Importer("RMSNormalization", 23...newestOpset) { node throws(ModelError) in
+        node.ignore("stash_type")
+        return RMSNormalization(
+          axis: try node.attribute("axis", default: -1),
+          epsilon: try node.attribute("epsilon", default: Float(1e-5)))
+      }
+    ] + fusedImporters
 }
 
 // MARK: - Kernel

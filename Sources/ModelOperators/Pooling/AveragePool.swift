@@ -76,6 +76,13 @@ extension AveragePool: ImportableOperator {
         kernel: try node.required(attribute: "kernel_shape"), window: try Window(importing: node),
         ceiling: try node.flag("ceil_mode", default: false),
         countsPadding: try node.flag("count_include_pad", default: false))
-    }
+    },
+    .quantized("QLinearAveragePool") { node throws(ModelError) in
+      try node.expectChannelsFirst()
+      return AveragePool(
+        kernel: try node.required(attribute: "kernel_shape"), window: try Window(importing: node),
+        ceiling: try node.flag("ceil_mode", default: false),
+        countsPadding: try node.flag("count_include_pad", default: false))
+    },
   ]
 }

@@ -15,7 +15,11 @@ package struct GlobalAveragePool: GlobalPoolingOperator {
 
 extension GlobalAveragePool: ImportableOperator {
   package static let importers = [
-    Importer("GlobalAveragePool", 1...newestOpset) { _ in GlobalAveragePool() }
+    Importer("GlobalAveragePool", 1...newestOpset) { _ in GlobalAveragePool() },
+    .quantized("QLinearGlobalAveragePool") { node throws(ModelError) in
+      try node.expectChannelsFirst()
+      return GlobalAveragePool()
+    },
   ]
 }
 

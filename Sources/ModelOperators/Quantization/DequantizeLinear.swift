@@ -81,6 +81,11 @@ extension DequantizeLinear: ImportableOperator {
       op.block = try node.attribute("block_size", default: 0)
       op.element = try node.elementType("output_dtype")
       return op
-    }
+    },
+    Importer("DequantizeLinear", domain: "com.microsoft", 1...1) { node throws(ModelError) in
+      var op = DequantizeLinear()
+      op.axis = try node.attribute("axis", default: 1)
+      return op
+    },
   ]
 }

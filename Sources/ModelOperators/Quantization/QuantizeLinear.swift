@@ -98,6 +98,11 @@ extension QuantizeLinear: ImportableOperator {
       op.element = try node.elementType("output_dtype")
       op.precision = try node.elementType("precision")
       return op
-    }
+    },
+    Importer("QuantizeLinear", domain: "com.microsoft", 1...1) { node throws(ModelError) in
+      var op = QuantizeLinear()
+      op.axis = try node.attribute("axis", default: 1)
+      return op
+    },
   ]
 }

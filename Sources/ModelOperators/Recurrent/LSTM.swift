@@ -57,11 +57,12 @@ package struct LSTM: RecurrentOperator {
 }
 
 extension LSTM: ImportableOperator {
-  package static let importers = [
-    Importer("LSTM", 7...newestOpset) { node throws(ModelError) in
-      LSTM(
-        try Recurrence(importing: node),
-        couplesForget: try node.flag("input_forget", default: false))
-    }
-  ]
+  package static let importers =
+    [
+      Importer("LSTM", 7...newestOpset) { node throws(ModelError) in
+        LSTM(
+          try Recurrence(importing: node),
+          couplesForget: try node.flag("input_forget", default: false))
+      }
+    ] + quantizedImporters
 }

@@ -67,8 +67,8 @@ package struct IntegerWeights: Sendable {
   ///   - axis: the axis of `weight` that counts output channels.
   ///   - channels: output channels in all groups.
   ///   - input: parameters of the activation that the weights meet.
-  /// - Throws: `not-quantizable` for weights that are not constant symmetric int8, that contain −128
-  ///   (`Q6`), whose bias does not have the scale sx·sw (`Q10`), or that could overflow (`Q13`).
+  /// - Throws: `not-quantizable` for weights that are not constant symmetric int8 (`Q6`), whose bias does
+  ///   not have the scale sx·sw (`Q10`), or that could overflow (`Q13`).
   package init(
     weight: Fact, bias: Fact?, axis: Int, channels: Int, input: QuantizationParameters
   ) throws(ModelError) {
@@ -84,7 +84,6 @@ package struct IntegerWeights: Sendable {
       parameters.scales.allSatisfy({ IntegerArithmetic.isValid(scale: $0) })
     else { throw ModelError(.notQuantizable, "Q5: \(extent) channels need as many valid scales") }
     let sums = IntegerWeights.sums(of: tensor, axis: axis)
-    guard sums.least > -128 else { throw ModelError(.notQuantizable, "Q6: a weight of −128") }
     let biases = try IntegerWeights.check(
       bias, scales: parameters.scales, channels: channels, input)
     for channel in 0..<channels {
@@ -102,10 +101,10 @@ package struct IntegerWeights: Sendable {
     scales = (0..<channels).map { parameters.scales[$0 % extent] }
   }
 
-  /// For each extent of `axis`: Σ|w| and Σw; and the least weight of all.
+  /// For each extent of `axis`: Σ|w| and Σw.
   private static func sums(
     of tensor: Tensor, axis: Int
-  ) -> (magnitudes: [Int64], plain: [Int64], least: Int8) {
+  ) -> (magnitudes: [Int64], plain: [Int64]) {
     let (outer, extent) = (tensor.shape.count(0..<axis), tensor.shape[axis])
     let inner = tensor.shape.count(axis + 1..<tensor.shape.rank)
     // Short rows are summed column by column over the blocks, so that the loops are long.
@@ -113,9 +112,7 @@ package struct IntegerWeights: Sendable {
     let rowsOfBlock = inner < 64 ? 1 : extent
     var magnitudes = [Int64](repeating: 0, count: extent)
     var plain = magnitudes
-    var least: Int8 = 0
     tensor.withElements(of: Int8.self) { values in
-      for value in values { least = min(least, value) }
       var columns = [Int32](repeating: 0, count: inner < 64 ? 2 * rowLength : 0)
       for row in 0..<outer * rowsOfBlock {
         let weights = UnsafeBufferPointer(
@@ -142,7 +139,7 @@ package struct IntegerWeights: Sendable {
         }
       }
     }
-    return (magnitudes, plain, least)
+    return (magnitudes, plain)
   }
 
   private static func sums(of weights: UnsafeBufferPointer<Int8>) -> (Int64, Int64) {

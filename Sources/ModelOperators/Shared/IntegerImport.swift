@@ -9,13 +9,19 @@ extension ForeignNode {
   func dequantized(
     _ index: Int, axis: Int, _ suffix: String, in graph: inout Graph
   ) throws(ModelError) -> ValueID {
+    try dequantized(index, scale: index + 1, zero: index + 2, axis: axis, suffix, in: &graph)
+  }
+
+  /// As above with scale and zero point elsewhere.
+  func dequantized(
+    _ index: Int, scale: Int, zero: Int, axis: Int, _ suffix: String, in graph: inout Graph
+  ) throws(ModelError) -> ValueID {
     var op = DequantizeLinear()
     op.axis = axis
     return try graph.appendOne(
       op, named: "\(name).\(suffix)",
-      to: [
-        try required(index), try float32(index + 1, suffix, in: &graph), operand(index + 2),
-      ], origin: origin)
+      to: [try required(index), try float32(scale, suffix, in: &graph), operand(zero)],
+      origin: origin)
   }
 
   /// `value` as the integers that operands `index` (scale) and `index` + 1 (zero point) say.

@@ -130,8 +130,8 @@ extension GraphExporter {
 
   // MARK: - Tables
 
-  /// The function that the table was made from, where its default form gives the same table; else the
-  /// table itself, as an exact Gather.
+  /// The function that the table was made from, where its default form gives the same table and the opset
+  /// knows it; else the table itself, as an exact Gather.
   mutating func export(_ op: LookupTable, _ node: Node) throws(ModelError) -> String {
     let (x, entries) = (try operand(node, 0), try operand(node, 1))
     guard let table = graph.constant(entries), let to = table.quantization,
@@ -140,9 +140,15 @@ extension GraphExporter {
     if let function = LookupTableFunction.named(op.function),
       LookupTable.table(from: from, to: to, { function.apply($0) }) == table
     {
-      let form = try ForeignForm(
+      if function is Swish {
+        let gate = emit("Sigmoid", [realName(x)], as: "\(node.name).gate")
+        return emit("Mul", [realName(x), gate], as: "\(node.name).real")
+      }
+      if let form = try? ForeignForm(
         function, operands: [fact(x)], outputCount: 1, opset: opset, named: node.name)
-      return emit(form.kind, [realName(x)], as: "\(node.name).real", attributes: form.attributes)
+      {
+        return emit(form.kind, [realName(x)], as: "\(node.name).real", attributes: form.attributes)
+      }
     }
     return gathered(table, at: x, node)
   }
