@@ -5,20 +5,17 @@ photographed face, or one of a few drawn ones, loses its mouth and gets a drawn 
 (lips, dark inside, teeth, tongue) that opens with the loudness of the voiced bands and
 spreads or rounds with the balance of the formant bands. Everything is a function of one
 mel window, so what a mouth should do can be learned, and measured on held-out speech.
-
-Positions are in the face box: (0, 0) is its upper left corner, (1, 1) its lower right.
-Colours are blue, green, red in [0, 1].
 """
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter
-from torch.nn import functional as F
 
 import faces
+import mouths
 import weights
+from mouths import MOUTH
 
-MOUTH = (0.49, 0.645)
 DRAWN_FACES = 6
 
 
@@ -82,116 +79,22 @@ def drawn_face(generator, size=256):
 class Faces:
     """Identities without a mouth, and the photograph as it is, ready to be posed."""
 
-    def __init__(self, seed=5):
+    def __init__(self, seed=5, drawn=DRAWN_FACES):
         generator = np.random.default_rng(seed)
         photograph = faces.read_image(weights.MEDIA / "face.png")
         images = [without_mouth(photograph), photograph]
-        images += [drawn_face(generator) for _ in range(DRAWN_FACES)]
+        images += [drawn_face(generator) for _ in range(drawn)]
         stacked = torch.from_numpy(np.stack(images).astype(np.float32)) / 255
         self.textures = stacked.permute(0, 3, 1, 2).contiguous()
 
-    PHOTOGRAPH, PHOTOGRAPH_AS_IT_IS, FIRST_DRAWN = 0, 1, 2
+    FIRST_DRAWN = 2
 
 
 def random_look(count, generator, still=False):
     """Pose, colours and identity of `count` faces. `still`: the photograph exactly in its box."""
-    def uniform(low, high, *shape):
-        return low + (high - low) * torch.rand(count, *shape, generator=generator)
-
     amount = 0.0 if still else 1.0
     drawn = torch.rand(count, generator=generator) < 0.25 * amount
     other = torch.randint(Faces.FIRST_DRAWN, Faces.FIRST_DRAWN + DRAWN_FACES, (count,),
                           generator=generator)
-    lips = torch.tensor([0.42, 0.42, 0.72]) * (1 + amount * uniform(-0.08, 0.08, 3))
-    return {
-        "identity": torch.where(drawn, other, 0),
-        "shift": amount * uniform(-0.05, 0.05, 2),
-        "scale": 1 + amount * uniform(-0.12, 0.12),
-        "angle": amount * uniform(-0.1, 0.1),
-        "mirror": (torch.rand(count, generator=generator) < 0.5 * amount),
-        "gain": 1 + amount * uniform(-0.07, 0.07, 3) + amount * uniform(-0.15, 0.15, 1),
-        "offset": amount * uniform(-0.06, 0.06, 1),
-        "lips": lips,
-    }
-
-
-def nudged(look, generator, amount=0.04):
-    """The same face in another moment: a slightly different pose."""
-    count = len(look["scale"])
-    shift = amount * (2 * torch.rand(count, 2, generator=generator) - 1)
-    angle = amount * (2 * torch.rand(count, generator=generator) - 1)
-    return {**look, "shift": look["shift"] + shift, "angle": look["angle"] + angle}
-
-
-def inside_oval(x, y, a, b, pixel):
-    """How much of each pixel lies in the oval of half-axes a, b."""
-    f = torch.sqrt((x / a) ** 2 + (y / b) ** 2 + 1e-9)
-    distance = f * (f - 1) / torch.sqrt((x / a**2) ** 2 + (y / b**2) ** 2 + 1e-9)
-    return torch.sigmoid(-distance / (0.3 * pixel))
-
-
-def render(look, shape, textures, size, as_photographed=None):
-    """Faces (N, 3, S, S) in [-1, 1]; where `as_photographed`, with the mouth of the photograph."""
-    count = len(shape)
-    centre = (torch.arange(size) + 0.5) / size
-    v, u = torch.meshgrid(centre, centre, indexing="ij")
-    u, v = u.expand(count, -1, -1), v.expand(count, -1, -1)
-    u = torch.where(look["mirror"][:, None, None], 1 - u, u)
-    sin, cos = torch.sin(look["angle"])[:, None, None], torch.cos(look["angle"])[:, None, None]
-    scale = look["scale"][:, None, None]
-    x, y = u - 0.5, v - 0.5
-    u = 0.5 + scale * (cos * x - sin * y) + look["shift"][:, 0, None, None]
-    v = 0.5 + scale * (sin * x + cos * y) + look["shift"][:, 1, None, None]
-
-    opening, spread = shape[:, 0, None, None], shape[:, 1, None, None]
-    identity = look["identity"]
-    drawn = torch.ones(count)
-    if as_photographed is not None:
-        natural = as_photographed & (identity == Faces.PHOTOGRAPH)
-        identity = torch.where(natural, Faces.PHOTOGRAPH_AS_IT_IS, identity)
-        drawn = 1 - natural.float()
-    drawn = drawn[:, None, None]
-
-    below = torch.sigmoid((v - MOUTH[1]) / 0.03) * torch.sigmoid((1.0 - v) / 0.03)
-    jaw = below * torch.exp(-(((u - MOUTH[0]) / 0.32) ** 4))
-    source = v - 0.045 * opening * drawn * jaw
-    left, top, right, bottom = faces.FACE_BOX
-    extent = textures.shape[-1]
-    grid = torch.stack([(left + u * (right - left)) / extent * 2 - 1,
-                        (top + source * (bottom - top)) / extent * 2 - 1], dim=-1)
-    image = F.grid_sample(textures[identity], grid, padding_mode="border", align_corners=False)
-
-    pixel = scale / size
-    half_width = 0.095 + 0.075 * spread + 0.01 * opening
-    half_height = 0.006 + 0.095 * opening * (1 - 0.25 * spread)
-    thickness = 0.030 - 0.008 * spread
-    x, y = u - MOUTH[0], v - MOUTH[1] - 0.03 * opening
-
-    def paint(image, colour, cover):
-        cover = (cover * drawn)[:, None]
-        return image * (1 - cover) + colour[..., None, None] * cover
-
-    lips = look["lips"]
-    lower = (y > 0).float()
-    image = paint(image, lips, inside_oval(
-        x, y, half_width + 0.02, half_height + thickness * (1 + 0.25 * lower), pixel))
-    inside = inside_oval(x, y, half_width, half_height, pixel)
-    image = paint(image, lips.new_tensor([[0.10, 0.07, 0.20]]), inside)
-    teeth = torch.sigmoid((-half_height + 0.042 - y) / (0.3 * pixel))
-    image = paint(image, lips.new_tensor([[0.86, 0.90, 0.93]]),
-                  inside * teeth * inside_oval(x, y * 0, half_width * 0.85, half_height, pixel))
-    tongue = inside_oval(x, y - half_height, half_width * 0.7, half_height * 0.6, pixel)
-    image = paint(image, lips.new_tensor([[0.35, 0.32, 0.62]]), inside * tongue)
-    image = image * look["gain"][..., None, None] + look["offset"][..., None, None]
-    return image.clamp(0, 1) * 2 - 1
-
-
-def mouth_weight(look, size):
-    """Where the mouth is in the posed face: (N, 1, S, S), 1 at its middle."""
-    centre = (torch.arange(size) + 0.5) / size
-    v, u = torch.meshgrid(centre, centre, indexing="ij")
-    u, v = u.expand(len(look["scale"]), -1, -1), v.expand(len(look["scale"]), -1, -1)
-    u = torch.where(look["mirror"][:, None, None], 1 - u, u)
-    x = 0.5 + look["scale"][:, None, None] * (u - 0.5) + look["shift"][:, 0, None, None] - MOUTH[0]
-    y = 0.5 + look["scale"][:, None, None] * (v - 0.5) + look["shift"][:, 1, None, None] - MOUTH[1]
-    return torch.exp(-((x / 0.26) ** 4) - ((y / 0.2) ** 4))[:, None]
+    identity = torch.where(drawn, other, mouths.PHOTOGRAPH)
+    return mouths.random_look(identity, generator, amount)

@@ -9,8 +9,8 @@
 | D3      | torch.export | 20    | yes              |
 | D4      | torch.export | 23    | yes              |
 
-writes FOLDER/SIZE-DIALECT.onnx. D3 and D4 record the path of this source in each node;
-to keep a personal path out of a file that is committed, run from a copy in /tmp/export.
+writes FOLDER/SIZE-DIALECT.onnx, without the paths of this source that D3 and D4 record in each
+node.
 """
 
 import argparse
@@ -27,25 +27,46 @@ DIALECTS = {"D1": (False, 17), "D2": (False, 17), "D3": (True, 20), "D4": (True,
 INPUTS, OUTPUTS = ("audio", "faces"), ("frames", "address")
 
 
-def export(network, dialect, path):
-    size = network.configuration.image_size
-    example = (torch.zeros(2, 1, 80, 16), torch.zeros(2, 6, size, size))
+def export_graph(module, example, inputs, outputs, dynamic, dialect, path):
+    """`dynamic`: for each port with open extents, the extents' names by axis."""
     dynamo, opset = DIALECTS[dialect]
     options = {}
     if dynamo:
-        batch = torch.export.Dim("batch")
-        options["dynamic_shapes"] = {name: {0: batch} for name in INPUTS}
+        if dynamic:
+            names = {n for axes in dynamic.values() for n in axes.values()}
+            dims = {n: torch.export.Dim(n, min=1) for n in names}
+            shapes = tuple({a: dims[n] for a, n in dynamic.get(port, {}).items()} for port in inputs)
+            options["dynamic_shapes"] = shapes
         options["external_data"] = False
     else:
-        options["dynamic_axes"] = {name: {0: "batch"} for name in (*INPUTS, *OUTPUTS)}
+        options["dynamic_axes"] = dynamic
         options["do_constant_folding"] = dialect != "D2"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")
         torch.onnx.export(
-            network.eval(), example, str(path), input_names=list(INPUTS),
-            output_names=list(OUTPUTS), opset_version=opset, dynamo=dynamo, verbose=False,
+            module.eval(), example, str(path), input_names=list(inputs),
+            output_names=list(outputs), opset_version=opset, dynamo=dynamo, verbose=False,
             **options)
+    forget_paths(path)
     onnx.checker.check_model(str(path), full_check=True)
+
+
+def forget_paths(path):
+    """Takes out of an export the lines of source, with their paths, that each node came from."""
+    model = onnx.load(path)
+    for node in model.graph.node:
+        kept = [p for p in node.metadata_props if p.key != "pkg.torch.onnx.stack_trace"]
+        if len(kept) < len(node.metadata_props):
+            del node.metadata_props[:]
+            node.metadata_props.extend(kept)
+    onnx.save(model, path)
+
+
+def export(network, dialect, path):
+    size = network.configuration.image_size
+    example = (torch.zeros(2, 1, 80, 16), torch.zeros(2, 6, size, size))
+    dynamic = {port: {0: "batch"} for port in (*INPUTS, *OUTPUTS)}
+    export_graph(network, example, INPUTS, OUTPUTS, dynamic, dialect, path)
 
 
 def main():

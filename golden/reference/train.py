@@ -24,6 +24,7 @@ from torch.nn import functional as F
 import audio_lip_memory
 import drawn_faces
 import mel
+import mouths
 import weights
 
 BATCH = 16
@@ -82,24 +83,22 @@ def batch(speech, textures, size, generator):
     look = drawn_faces.random_look(BATCH, generator)
     still = drawn_faces.random_look(BATCH, generator, still=True)
     pick = torch.rand(BATCH, generator=generator) < 0.3
-    look = {k: torch.where(pick.view(-1, *[1] * (v.dim() - 1)), still[k], v)
-            for k, v in look.items()}
-    moments = [drawn_faces.render(look, shapes[:, k], textures, size)
+    look = mouths.chosen(pick, still, look)
+    moments = [mouths.render(look, shapes[:, k], textures, size)
                for k in range(len(NEIGHBOURS))]
     target = moments[len(NEIGHBOURS) // 2]
-    nudged = drawn_faces.nudged(look, generator)
+    nudged = mouths.nudged(look, generator)
     same = torch.rand(BATCH, generator=generator) < 0.6
-    elsewhere = {k: torch.where(same.view(-1, *[1] * (v.dim() - 1)), v, nudged[k])
-                 for k, v in look.items()}
+    elsewhere = mouths.chosen(same, look, nudged)
     natural = torch.rand(BATCH, generator=generator) < 0.6
     others = shapes[torch.randperm(BATCH, generator=generator), 0]
-    reference = drawn_faces.render(elsewhere, others, textures, size, natural)
+    reference = mouths.render(elsewhere, others, textures, size, natural)
     return {
         "audio": windows[:, len(NEIGHBOURS) // 2],
         "faces": network_faces(target, reference).to(memory_format=torch.channels_last),
         "lips": lower_half(torch.stack(moments, dim=2)),
         "target": target,
-        "weight": 1 + MOUTH_EMPHASIS * drawn_faces.mouth_weight(look, size),
+        "weight": 1 + MOUTH_EMPHASIS * mouths.mouth_weight(look, size),
     }
 
 
@@ -157,12 +156,12 @@ def held_out(network, textures, size):
         count = len(windows)
         shapes = drawn_faces.mouth_shape(windows)
         look = drawn_faces.random_look(count, generator, still=True)
-        target = drawn_faces.render(look, shapes, textures, size)
-        reference = drawn_faces.render(
+        target = mouths.render(look, shapes, textures, size)
+        reference = mouths.render(
             look, shapes, textures, size, torch.ones(count, dtype=torch.bool))
         faces = network_faces(target, reference)
         frames, address = network(windows, faces)
-        mouth = (drawn_faces.mouth_weight(look, size) > 0.5).float()
+        mouth = (mouths.mouth_weight(look, size) > 0.5).float()
 
         def error(image):
             return float(((image - target).abs() * mouth).sum() / (3 * mouth.sum()))
