@@ -41,30 +41,34 @@ package struct Benchmark: Report {
   let nodes: [NodeTime]?
 
   /// - Parameters:
+  ///   - name: the part that is timed, where there are several.
   ///   - batch: what every open extent of the inputs is set to.
-  ///   - runs: timed runs after three that are not.
   ///   - samples: a folder whose samples, all of them, are one run; nil for made-up inputs.
+  ///   - runs: timed runs after three that are not.
   package init(
-    _ path: String, batch: Int, runs: Int, perOperator: Bool, samples folder: String? = nil,
-    options: ExecutionOptions, progress: ProgressObserver = .silent
+    _ path: String, part name: String? = nil, batch: Int, runs: Int, perOperator: Bool,
+    samples folder: String? = nil,
+    options: ExecutionOptions,
+    progress: ProgressObserver = .silent
   ) throws(ModelError) {
     guard (1...100_000).contains(runs), (1...4096).contains(batch) else {
       throw ModelError(.usage, "runs must be 1 to 100000 and batch 1 to 4096")
     }
     let load = Stopwatch()
     let file = try ModelFile(path, goldens: false)
-    var runner = try Runner(file.graph, options)
+    let part = try file.part(name)
     let all: [[Tensor]]
     if let folder {
-      all = try SampleFolder(folder).samples(file.graph, file.family).map {
-        (sample) throws(ModelError) in try file.graph.ordered(sample.inputs)
+      all = try SampleFolder(folder).samples(SamplePorts(part.graph)).map {
+        (sample) throws(ModelError) in try part.graph.ordered(sample.inputs)
       }
     } else {
-      all = [try Benchmark.inputs(file.graph, batch: batch)]
+      all = [try Benchmark.inputs(part.graph, batch: batch)]
     }
     guard let inputs = all.first else {
       throw ModelError(.missingInput, "'\(folder ?? "")' has no sample to time")
     }
+    var runner = try Runner(part.graph, options)
     let plan = try runner.plan(inputs)
     loadMs = load.seconds * 1000
     var times: [Double] = []
@@ -78,7 +82,7 @@ package struct Benchmark: Report {
     }
     times.sort()
     self.file = (path as NSString).lastPathComponent
-    precision = file.precision
+    precision = part.precision
     threads = options.threads
     tier = try options.planOptions().tier.name
     self.batch = batch

@@ -8,14 +8,15 @@ import ModelQuantization
 import ModelVerification
 import TensorCore
 
-/// A model file to a bundle: read, recognise, optimise, calibrate and quantize where int8 is wanted, make
+/// Model files to a bundle: read, recognise, optimise, calibrate and quantize where int8 is wanted, make
 /// goldens, write.
 package struct Conversion: Sendable {
   package enum Precision: String, Sendable, CaseIterable {
     case float32, int8
   }
 
-  package var model: String
+  /// Files by the name of the part that each becomes; a file of one part that is alone is `main`.
+  package var models: [(part: String, file: String)]
   package var output: String
   package var precision = Precision.float32
   /// A folder of samples; int8 needs one.
@@ -27,6 +28,8 @@ package struct Conversion: Sendable {
   package var keptFloat: Set<String> = []
   /// Where the face is in pictures of the calibration folder.
   package var box: Box?
+  /// What the family is told: a text file of lines by name.
+  package var settings: [String: String] = [:]
   package var threads = 1
   /// Stop optimising after this many rewrites, to find a guilty one by bisection.
   package var stopAfter = Int.max
@@ -35,145 +38,59 @@ package struct Conversion: Sendable {
   static let madeGoldens = 2
 
   package init(model: String, output: String) {
-    self.model = model
+    self.init(models: [(BundleContents.mainGraph, model)], output: output)
+  }
+
+  package init(models: [(part: String, file: String)], output: String) {
+    self.models = models
     self.output = output
   }
 
-  package struct Agreement: Encodable, Sendable {
-    let golden: String
-    let output: String
-    let sqnrDb: Double
-    let psnrDb: Double?
-    let maxAbsError: Double
-    let cosine: Double
-    /// What the family demands, where it does.
-    let demandedPsnrDb: Double?
-    let passed: Bool
-  }
-
-  package struct Outcome: Report {
-    let model: String
-    let output: String
-    let precision: String
-    let family: String?
-    let sourceBytes: Int
-    let bundleBytes: Int
-    let sourceNodes: Int
-    let nodes: Int
-    let rewrites: Int
-    let calibrationSamples: Int
-    /// The file was quantized already, and its scales and zero points are kept.
-    let adopted: Bool
-    let int8Nodes: Int
-    let floatNodes: Int
-    /// How goldens came about: given, or computed by the float graph.
-    let goldenSource: String
-    let goldens: Int
-    /// The bundle's outputs against the float graph's.
-    let agreements: [Agreement]
-    let seconds: [String: Double]
-    package let passed: Bool
-
-    package var text: String {
-      let ratio = Double(bundleBytes) / Double(max(sourceBytes, 1))
-      var lines = [
-        "\(model) → \(output) (\(precision))",
-        "  family      \(family ?? "none that Maquette knows")",
-        "  nodes       \(sourceNodes) → \(nodes) by \(rewrites) rewrites",
-        "  size        \(Figure.bytes(sourceBytes)) → \(Figure.bytes(bundleBytes)) "
-          + String(format: "(%.3f of the source)", ratio),
-      ]
-      if precision == Precision.int8.rawValue {
-        lines.append(
-          adopted
-            ? "  quantized   by the file: its scales and zero points are kept"
-            : "  calibrated  \(calibrationSamples) samples")
-        lines.append(
-          "  on int8     \(int8Nodes) nodes; \(floatNodes) stay float (inspect says why)")
-      }
-      lines.append("  goldens     \(goldens) (\(goldenSource))")
-      for item in agreements {
-        let figure =
-          item.psnrDb.map { "PSNR " + Figure.decibels($0) }
-          ?? "SQNR " + Figure.decibels(item.sqnrDb)
-        let demand = item.demandedPsnrDb.map {
-          String(format: " (at least %.0f dB demanded: ", $0) + (item.passed ? "met)" : "MISSED)")
-        }
-        lines.append(
-          "  agreement   \(item.output) of \(item.golden): \(figure)\(demand ?? ""), "
-            + "max error \(Figure.error(item.maxAbsError))")
-      }
-      let total = seconds["total"] ?? 0
-      let steps = ["import", "optimise", "calibrate", "quantize", "verify", "write"].compactMap {
-        step in
-        seconds[step].map { "\(step) \(String(format: "%.2f", $0))" }
-      }
-      lines.append(
-        "  time        \(String(format: "%.2f", total)) s: " + steps.joined(separator: ", "))
-      return lines.joined(separator: "\n")
-    }
+  var title: String {
+    models.map { ($0.file as NSString).lastPathComponent }.joined(separator: " + ")
   }
 
   /// - Throws: before the output is touched, for everything but the writing itself.
   package func run(_ progress: ProgressObserver = .silent) throws(ModelError) -> Outcome {
     let whole = Stopwatch()
     var seconds: [String: Double] = [:]
-    progress("reading \((model as NSString).lastPathComponent)")
+    progress("reading \(title)")
     var watch = Stopwatch()
-    let source = try ModelFile(model)
-    if precision == .int8 {
-      guard calibration != nil else {
-        throw ModelError(.usage, "int8 needs samples to calibrate with: give --calibration DIR")
-      }
-      guard !source.isQuantized else {
-        throw ModelError(
-          .unsupportedFeature, "'\(model)' is quantized already; convert the float model")
-      }
-    }
+    let sources = try sources()
+    let settings = try readSettings()
+    var (parts, family) = try recognised(sources, settings)
+    let goldens = Dictionary(
+      parts.map { ($0.name, $0.goldens) }, uniquingKeysWith: { $1 })
+    let wasQuantized = parts.contains(where: \.isQuantized)
     seconds["import"] = watch.seconds
 
     watch = Stopwatch()
     var rewrites = 0
-    var graph = source.family?.recorded(in: source.graph) ?? source.graph
-    if !source.isQuantized {
+    let sourceNodes = parts.map { $0.sourceNodes ?? $0.graph.nodes.count }
+    let adopted = parts.contains { $0.record.map { $0.method == nil } ?? false }
+    for index in parts.indices where !wasQuantized {
+      let part = family?.parts.first { $0.name == parts[index].name }
+      var graph = parts[index].graph
+      if let family, let part { graph = family.recorded(in: graph, part: part) }
       graph = try Pipeline.portable.run(on: graph, stopAfter: stopAfter) {
         (step, _) throws(ModelError) in
         rewrites += step.rewrites
         progress("optimising: \(step.pass)")
       }
+      parts[index] = ModelPart(name: parts[index].name, graph: graph)
     }
-    let float = graph
+    family = FamilyModel(parts.map { (name: $0.name, graph: $0.graph) }, settings: settings)
+    let float = parts
     seconds["optimise"] = watch.seconds
 
-    var record: QuantizationRecord? = source.record
-    var samples: [Sample] = []
+    let samples = Gathered(limit: Self.madeGoldens)
     if precision == .int8, let calibration {
       watch = Stopwatch()
-      let folder = try SampleFolder(calibration)
-      let prepared = try Quantizer.prepared(float)
-      var observed = Calibration(prepared, threads: threads)
-      try folder.forEach(float, source.family, box: box) { (sample) throws(ModelError) in
-        progress("calibrating", observed.samples + 1)
-        let inputs = try during("calibrating with '\(sample.name)'") { () throws(ModelError) in
-          try prepared.ordered(sample.inputs)
-        }
-        try observed.observe(inputs)
-        if samples.count < Self.madeGoldens { samples.append(sample) }
-      }
+      let observers = try observe(float, family, in: calibration, samples, progress)
       seconds["calibrate"] = watch.seconds
       watch = Stopwatch()
       progress("quantizing")
-      var quantizer = Quantizer(method: method, keptFloat: keptFloat)
-      if let family = source.family {
-        for node in prepared.nodes {
-          guard let reason = family.reasonToStayFloat(node, in: prepared) else { continue }
-          quantizer.keptFloat.insert(node.name)
-          quantizer.keptFloatReasons[node.name] = reason
-        }
-      }
-      let quantized = try quantizer.quantize(observed)
-      graph = quantized.graph
-      record = quantized.record
+      for index in parts.indices { parts[index] = try observers[index].quantized(self, family) }
       seconds["quantize"] = watch.seconds
     }
 
@@ -181,46 +98,68 @@ package struct Conversion: Sendable {
     progress("making goldens")
     var goldenSource = "calibration inputs, outputs of the float graph"
     if let golden {
-      samples = try SampleFolder(golden).samples(float, source.family, box: box)
+      samples.restart(limit: .max)
+      try PartSamples(float, family, threads: threads).forEach(in: golden, box: box) {
+        samples.add($0, $1)
+      }
       goldenSource =
-        samples.allSatisfy { $0.outputs.isEmpty }
-        ? "inputs given, outputs of the float graph" : "given"
+        samples.hasOutputs ? "given" : "inputs given, outputs of the float graph"
     } else if precision == .float32 {
-      samples = source.goldens
+      for (name, own) in goldens { for sample in own { samples.add(name, sample) } }
       goldenSource = samples.isEmpty ? "none" : "the source's"
     }
-    let (goldens, agreements) = try judge(
-      graph, against: float, samples, source.family)
+    var stored: [StoredGolden] = []
+    var agreements: [Agreement] = []
+    for (part, reference) in zip(parts, float) {
+      let judged = try judge(part, against: reference, samples[part.name], family, parts.count > 1)
+      stored += judged.0
+      agreements += judged.1
+    }
     seconds["verify"] = watch.seconds
 
     watch = Stopwatch()
     progress("writing \((output as NSString).lastPathComponent)")
-    let contents = BundleContents(
-      graph,
+    var origins: [BundleManifest.Source] = []
+    for source in sources { origins += try source.file.sources() }
+    var contents = BundleContents(
+      graphs: parts.map { .init($0.name, $0.graph) },
       manifest: BundleManifest(
-        tool: "maquette \(ToolVersion.current)", profile: graph.isQuantized ? "int8" : "float",
-        family: source.family?.family.name, sources: try source.sources(),
+        tool: "maquette \(ToolVersion.current)",
+        profile: parts.contains(where: \.isQuantized) ? "int8" : "float",
+        family: family?.family.name,
+        sources: origins,
         options: options(goldenSource)),
-      records: try record.map { (record) throws(ModelError) in
-        [BundleContents.calibrationRecord: try JSON(encoding: record)]
-      } ?? [:], goldens: goldens)
+      goldens: stored, join: join(parts, family))
+    for part in parts {
+      guard let record = part.record else { continue }
+      contents.records[BundleContents.calibrationRecord(of: part.name)] = try JSON(encoding: record)
+    }
     let bytes = try BundleWriter().bytes(of: contents)
     try FileAccess.replace(output, with: bytes)
-    let byteCount = bytes.count
     seconds["write"] = watch.seconds
     seconds["total"] = whole.seconds
-    let integer = graph.nodes.filter { node in
-      node.outputs.contains { graph.type($0).quantization != nil }
-    }.count
+    let outcomes = zip(parts, sourceNodes).map { part, nodes in
+      PartOutcome(
+        part: part.name, role: family?.parts.first { $0.name == part.name }?.role,
+        sourceNodes: nodes, nodes: part.graph.nodes.count,
+        int8Nodes: part.graph.nodes.filter { node in
+          node.outputs.contains { part.graph.type($0).quantization != nil }
+        }.count, calibrationSamples: part.record?.samples ?? 0,
+        goldens: stored.filter { $0.graph == part.name }.count)
+    }
+    let nodes = outcomes.reduce(0) { $0 + $1.nodes }
+    let integer = outcomes.reduce(0) { $0 + $1.int8Nodes }
     return Outcome(
-      model: (model as NSString).lastPathComponent, output: (output as NSString).lastPathComponent,
-      precision: precision == .int8 || source.isQuantized ? "int8" : "float32",
-      family: source.family?.family.name, sourceBytes: source.byteCount, bundleBytes: byteCount,
-      sourceNodes: source.sourceNodes, nodes: graph.nodes.count, rewrites: rewrites,
-      calibrationSamples: record?.samples ?? 0, adopted: record.map { $0.method == nil } ?? false,
+      model: title, output: (output as NSString).lastPathComponent,
+      precision: precision == .int8 || wasQuantized ? "int8" : "float32",
+      family: family?.family.name,
+      sourceBytes: sources.reduce(0) { $0 + $1.file.byteCount }, bundleBytes: bytes.count,
+      sourceNodes: sourceNodes.reduce(0, +), nodes: nodes, rewrites: rewrites,
+      calibrationSamples: outcomes.map(\.calibrationSamples).max() ?? 0, adopted: adopted,
       int8Nodes: integer,
-      floatNodes: graph.nodes.count - integer, goldenSource: goldenSource, goldens: goldens.count,
-      agreements: agreements, seconds: seconds, passed: agreements.allSatisfy(\.passed))
+      floatNodes: nodes - integer, parts: outcomes, goldenSource: goldenSource,
+      goldens: stored.count, agreements: agreements, seconds: seconds,
+      passed: agreements.allSatisfy(\.passed))
   }
 
   /// What of the request shaped the bundle.
@@ -231,19 +170,23 @@ package struct Conversion: Sendable {
     return options
   }
 
-  /// Goldens of the samples with the digests of what `graph` makes of them, and how near that is to the
-  /// float graph.
+  /// Goldens of the samples with the digests of what a part makes of them, and how near that is to its
+  /// float form.
   private func judge(
-    _ graph: Graph, against float: Graph, _ samples: [Sample], _ family: FamilyModel?
+    _ part: ModelPart, against float: ModelPart, _ samples: [Sample], _ family: FamilyModel?,
+    _ isOneOfSeveral: Bool
   ) throws(ModelError) -> ([StoredGolden], [Agreement]) {
     var goldens: [StoredGolden] = []
     var agreements: [Agreement] = []
     guard !samples.isEmpty else { return ([], []) }
+    let graph = part.graph
     let options = ExecutionOptions(threads: threads)
     var runner = try Runner(graph, options)
-    var reference = try Runner(float, options)
+    var reference = try Runner(float.graph, options)
+    let known = family?.parts.first { $0.name == part.name }
     let demands = Dictionary(
-      (family?.agreements ?? []).map { ($0.output, $0) }, uniquingKeysWith: { $1 })
+      (known.flatMap { family?.family.agreements($0) } ?? []).map { ($0.output, $0) },
+      uniquingKeysWith: { $1 })
     for sample in samples {
       let expected = try during("running '\(sample.name)'") { () throws(ModelError) in
         try reference.run(sample.inputs)
@@ -258,22 +201,24 @@ package struct Conversion: Sendable {
         graph.isQuantized
           ? made[port.name].map { StoredGolden.Expected(port.name, Digest(of: $0)) } : nil
       }
+      let prefix = isOneOfSeveral && !sample.name.hasPrefix(part.name + "/") ? part.name + "/" : ""
       goldens.append(
         StoredGolden(
-          name: sample.name, inputs: ports(sample.inputs), outputs: ports(stored),
-          digests: digests))
+          name: prefix + sample.name, graph: part.name, inputs: ports(sample.inputs),
+          outputs: ports(stored), digests: digests))
       guard precision == .int8 else { continue }
       for port in graph.outputs {
         guard let a = made[port.name], let b = expected[port.name] else { continue }
         let metrics = try Metrics(a, against: b)
-        let demand = demands[port.name]
-        let psnr = demand.map { metrics.peakSignalToNoise(range: $0.range) }
+        let judgement = try demands[port.name].map { (demand) throws(ModelError) in
+          try Judgement(demand.measure, a, against: b)
+        }
         agreements.append(
           Agreement(
-            golden: sample.name, output: port.name, sqnrDb: metrics.signalToNoise, psnrDb: psnr,
+            golden: prefix + sample.name, output: port.name, sqnrDb: metrics.signalToNoise,
             maxAbsError: metrics.maximumAbsoluteError, cosine: metrics.cosine,
-            demandedPsnrDb: demand?.decibels,
-            passed: demand.map { (psnr ?? 0) >= $0.decibels } ?? true))
+            figure: judgement?.figure, demanded: judgement?.demand, value: judgement?.value,
+            passed: judgement?.passed ?? true))
       }
     }
     return (goldens, agreements)

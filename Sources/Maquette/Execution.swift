@@ -12,18 +12,15 @@ package struct Execution: Sendable {
   /// File of each input by name: `.npy`, `.npz`, `.pb`, and recordings and pictures where the model's
   /// family knows what to do with them.
   package var inputs: [(name: String, file: String)]
+  /// What the family makes inputs of.
+  package var media = MediaRequest()
   /// The folder for the outputs.
   package var output: String
-  /// Where the face is in the picture.
-  package var box: Box?
+  /// The part that tensors are for, where there are several.
+  package var part: String?
   package var options = ExecutionOptions()
 
-  /// Frames that run at once.
-  static let batch = 8
-  /// Frames of the sheet that shows all of a run at a glance.
-  static let sheetFrames = 32
-
-  package init(model: String, inputs: [(name: String, file: String)], output: String) {
+  package init(model: String, inputs: [(name: String, file: String)] = [], output: String) {
     self.model = model
     self.inputs = inputs
     self.output = output
@@ -43,43 +40,50 @@ package struct Execution: Sendable {
     let frames: Int?
     let framesFolder: String?
     let sheet: String?
+    let video: String?
+    /// Files besides the outputs.
+    let files: [String]
+    /// What the family has to say.
+    let lines: [String]
+    package let figures: [String: Double]
     let seconds: Double
     /// Running the model alone.
     let runSeconds: Double
 
     package var text: String {
-      var lines = [
-        "\(model) (\(precision)) ran in \(Figure.milliseconds(runSeconds * 1000))"
-          + (frames.map {
-            ": \($0) frames, \(String(format: "%.1f", Double($0) / runSeconds)) a second"
-          }
-            ?? "")
-      ]
+      var head = "\(model) (\(precision)) ran in \(Figure.milliseconds(runSeconds * 1000))"
+      if let frames {
+        head +=
+          ": \(frames) frames, \(String(format: "%.1f", Double(frames) / runSeconds)) a second"
+      }
       var table = TextTable(["output", "type", "file", "digest"])
       for output in outputs {
         table.add([output.name, output.type, output.file, String(output.digest.prefix(12))])
       }
-      lines += table.lines
-      if let framesFolder { lines.append("  frames are in \(framesFolder)") }
-      if let sheet { lines.append("  at a glance: \(sheet)") }
-      return lines.joined(separator: "\n")
+      var all = [head] + lines.map { "  " + $0 }
+      if !outputs.isEmpty { all += table.lines }
+      if let framesFolder { all.append("  frames are in \(framesFolder)") }
+      if let sheet { all.append("  at a glance: \(sheet)") }
+      if let video { all.append("  video: \(video)") }
+      for file in files { all.append("  wrote \(file)") }
+      return all.joined(separator: "\n")
     }
   }
 
   package func run(_ progress: ProgressObserver = .silent) throws(ModelError) -> Outcome {
     let watch = Stopwatch()
     let file = try ModelFile(model, goldens: false)
-    var runner = try Runner(file.graph, options)
-    let isMedia = inputs.contains { MediaKind($0.file) != nil }
-    return isMedia
-      ? try runMedia(file, &runner, watch, progress) : try runTensors(file, &runner, watch)
+    let isMedia = !media.given.isEmpty || inputs.contains { MediaKind($0.file) != nil }
+    return isMedia ? try runMedia(file, watch, progress) : try runTensors(file, watch)
   }
 
   private func runTensors(
-    _ file: ModelFile, _ runner: inout Runner, _ watch: Stopwatch
+    _ file: ModelFile, _ watch: Stopwatch
   ) throws(ModelError) -> Outcome {
+    let part = try file.part(part)
+    var runner = try Runner(part.graph, options)
+    try part.graph.checkNames(inputs.map(\.name))
     var tensors: [String: Tensor] = [:]
-    try file.graph.checkNames(inputs.map(\.name))
     for input in inputs {
       tensors[input.name] = try tensor(input.file, named: input.name)
     }
@@ -89,64 +93,41 @@ package struct Execution: Sendable {
     let seconds = timed.seconds
     try MediaFile.makeFolder(output)
     var outputs: [Output] = []
-    for (port, tensor) in zip(file.graph.outputs, results) {
-      outputs.append(try write(tensor, port.name))
+    for (port, tensor) in zip(part.graph.outputs, results) {
+      outputs.append(try Execution.write(tensor, port.name, to: output))
     }
     return Outcome(
-      model: (model as NSString).lastPathComponent, precision: file.precision, outputs: outputs,
-      frames: nil, framesFolder: nil, sheet: nil, seconds: watch.seconds, runSeconds: seconds)
+      model: (model as NSString).lastPathComponent, precision: part.precision, outputs: outputs,
+      frames: nil, framesFolder: nil, sheet: nil, video: nil, files: [], lines: [], figures: [:],
+      seconds: watch.seconds, runSeconds: seconds)
   }
 
   private func runMedia(
-    _ file: ModelFile, _ runner: inout Runner, _ watch: Stopwatch, _ progress: ProgressObserver
+    _ file: ModelFile, _ watch: Stopwatch, _ progress: ProgressObserver
   ) throws(ModelError) -> Outcome {
     guard let family = file.family else {
       throw ModelError(
         .unsupportedFeature,
-        "the model is of no family that makes inputs of recordings and pictures; give .npy, .npz or .pb"
-      )
+        "the model is of no family that makes inputs of media; give .npy, .npz or .pb")
     }
-    let media = try media(file.graph)
-    let prepared = try family.family.prepare(family, media)
-    let folder = output + "/frames"
-    try MediaFile.makeFolder(folder)
-    var runSeconds = 0.0
-    var gathered: [String: [Tensor]] = [:]
-    var sheet: [Image] = []
-    let shown = Set(prepared.spread(Self.sheetFrames))
-    for start in stride(from: 0, to: prepared.count, by: Self.batch) {
-      // The last batch is filled up with its last frame, so that one plan serves all.
-      let indices = (start..<start + Self.batch).map { min($0, prepared.count - 1) }
-      let used = min(Self.batch, prepared.count - start)
-      let inputs = try prepared.inputs(indices)
-      let timed = Stopwatch()
-      let outputs = try runner.run(inputs)
-      runSeconds += timed.seconds
-      let pictures = try family.family.pictures(family, outputs, media)
-      for (offset, picture) in pictures.prefix(used).enumerated() {
-        let number = String(format: "%05d", start + offset)
-        try picture.writePNG(to: "\(folder)/\(number).png")
-        if shown.contains(start + offset) { sheet.append(picture) }
-      }
-      for (name, tensor) in outputs {
-        gathered[name, default: []].append(try tensor.prefix(used))
-      }
-      progress("running", start + used, of: prepared.count)
+    guard part == nil else {
+      throw ModelError(.usage, "media are for the whole model, not for a part")
     }
-    var outputs: [Output] = []
-    for port in file.graph.outputs {
-      outputs.append(try write(try Tensor.concatenated(gathered[port.name] ?? []), port.name))
+    var media = media
+    let names = file.parts.flatMap { $0.graph.inputs.map(\.name) }
+    for input in inputs {
+      if !names.contains(input.name) { try file.parts[0].graph.checkNames([input.name]) }
+      try media.take(input.file, for: family.family)
     }
-    var sheetPath: String?
-    if !sheet.isEmpty {
-      let path = output + "/frames.png"
-      try Image.contactSheet(sheet, columns: 8).writePNG(to: path)
-      sheetPath = path
-    }
+    let loaded = try media.load(for: family.family)
+    let host = try FileHost(file, folder: output, options: options, progress: progress)
+    try family.family.perform(family, loaded, host)
+    let made = try host.finish()
     return Outcome(
-      model: (model as NSString).lastPathComponent, precision: file.precision, outputs: outputs,
-      frames: prepared.count, framesFolder: folder, sheet: sheetPath, seconds: watch.seconds,
-      runSeconds: runSeconds)
+      model: (model as NSString).lastPathComponent, precision: file.precision,
+      outputs: made.outputs, frames: host.frames > 0 ? host.frames : nil,
+      framesFolder: host.framesFolder, sheet: made.sheet, video: made.video, files: host.files,
+      lines: host.lines, figures: host.figures, seconds: watch.seconds, runSeconds: host.runSeconds)
   }
 
   /// The tensor of a `.npy`, `.npz` or `.pb` file.
@@ -168,73 +149,17 @@ package struct Execution: Sendable {
     }
   }
 
-  private func media(_ graph: Graph) throws(ModelError) -> MediaInputs {
-    var (recording, picture): (Recording?, Image?) = (nil, nil)
-    try graph.checkNames(inputs.map(\.name))
-    for input in inputs {
-      switch MediaKind(input.file) {
-      case .recording: recording = try Recording(contentsOf: input.file)
-      case .picture: picture = try Image(contentsOf: input.file)
-      case nil:
-        throw ModelError(
-          .usage, "recordings and pictures do not mix with tensors: '\(input.file)'")
-      }
-    }
-    return MediaInputs(recording: recording, picture: picture, box: box)
+  /// A name that is one path component.
+  static func fileName(_ name: String) -> String {
+    String(name.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })
   }
 
-  private func write(_ tensor: Tensor, _ name: String) throws(ModelError) -> Output {
-    let safe = String(
-      name.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })
-    let path = "\(output)/\(safe).npy"
+  static func write(
+    _ tensor: Tensor, _ name: String, to folder: String
+  ) throws(ModelError) -> Output {
+    let path = "\(folder)/\(fileName(name)).npy"
     try NumpyArray.write(tensor.dequantized(), path: path)
     return Output(
       name: name, type: tensor.type.description, file: path, digest: Digest(of: tensor).description)
-  }
-}
-
-/// Files that are media rather than tensors, by their endings.
-enum MediaKind {
-  case recording, picture
-
-  init?(_ path: String) {
-    switch (path as NSString).pathExtension.lowercased() {
-    case "wav", "flac", "ogg": self = .recording
-    case "png": self = .picture
-    default: return nil
-    }
-  }
-}
-
-extension Tensor {
-  /// The first `count` entries along the first axis.
-  func prefix(_ count: Int) throws(ModelError) -> Tensor {
-    guard shape.rank > 0, shape[0] >= count else {
-      throw ModelError(.shapeMismatch, "\(shape) has no first \(count) entries")
-    }
-    let part = try Shape([count] + shape.dimensions.dropFirst())
-    let source = bytes
-    return Tensor(
-      element, part, quantization: quantization,
-      writing: { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[0..<$0.count])) })
-  }
-
-  /// Tensors of one type joined along the first axis.
-  static func concatenated(_ parts: [Tensor]) throws(ModelError) -> Tensor {
-    guard let first = parts.first else {
-      throw ModelError(.invalidValue, "there is nothing to join")
-    }
-    let rest = Array(first.shape.dimensions.dropFirst())
-    let shape = try Shape([parts.reduce(0) { $0 + $1.shape[0] }] + rest)
-    return Tensor(
-      first.element, shape, quantization: first.quantization,
-      writing: { target in
-        var offset = 0
-        for part in parts {
-          UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + part.byteCount])
-            .copyMemory(from: part.bytes)
-          offset += part.byteCount
-        }
-      })
   }
 }

@@ -9,6 +9,8 @@ package struct Export: Sendable {
   package let model: String
   package let output: String
   package var options = ExecutionOptions()
+  /// The part that is exported, where there are several.
+  package var part: String?
 
   package init(model: String, output: String) {
     self.model = model
@@ -47,10 +49,11 @@ package struct Export: Sendable {
   }
 
   package func run(_ progress: ProgressObserver = .silent) throws(ModelError) -> Outcome {
-    let file = try ModelFile(model)
+    let file = try ModelFile(model).part(part)
     progress("writing \((output as NSString).lastPathComponent)")
     _ = try OnnxWriter().write(file.graph, path: output)
-    let exported = try ModelFile(output)
+    let written = try ModelFile(output)
+    let exported = try written.part(nil)
     var differences: [Difference] = []
     var original = try Runner(file.graph, options)
     var copy = try Runner(exported.graph, options)
@@ -69,7 +72,7 @@ package struct Export: Sendable {
     }
     return Outcome(
       model: (model as NSString).lastPathComponent, output: (output as NSString).lastPathComponent,
-      precision: file.precision, bytes: exported.byteCount, nodes: exported.graph.nodes.count,
+      precision: file.precision, bytes: written.byteCount, nodes: exported.graph.nodes.count,
       differences: differences)
   }
 }

@@ -7,8 +7,8 @@ package struct GraphListing: Report {
   let file: String
   let graph: String
 
-  package init(of path: String) throws(ModelError) {
-    let model = try ModelFile(path, goldens: false)
+  package init(of path: String, part: String? = nil) throws(ModelError) {
+    let model = try ModelFile(path, goldens: false).part(part)
     file = (path as NSString).lastPathComponent
     graph = GraphText.print(model.graph, .elided(limit: 8))
   }

@@ -57,58 +57,103 @@ package struct Inspection: Report {
   let calibrationSamples: Int?
   let floatNodes: [FloatNode]
 
+  /// Parts with their roles, where there are several.
+  let parts: [String]
+  /// What of a part becomes an input of another.
+  let joins: [String]
+  /// Lines that the family was told, by name.
+  let settings: [String: Int]
+  /// Why a graph that resembles a family is not of it.
+  let nearMisses: [String]
+
   package init(of path: String) throws(ModelError) {
     let file = try ModelFile(path)
-    let graph = file.graph
     self.file = (path as NSString).lastPathComponent
     form = file.form.rawValue
     fileBytes = file.byteCount
     precision = file.precision
     family = file.family?.family.name
+    let several = file.parts.count > 1
+    func titled(_ part: String, _ name: String) -> String { several ? "\(part).\(name)" : name }
     traits = Dictionary(
-      (file.family?.traits ?? []).map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
-    metadata = graph.metadata.filter { !$0.key.hasPrefix("family") }
+      (file.family?.parts ?? []).flatMap { part in
+        part.traits.map { (titled(part.name, $0.name), $0.value) }
+      }, uniquingKeysWith: { $1 })
+    metadata = Dictionary(
+      file.parts.flatMap { part in
+        part.graph.metadata.filter { !$0.key.hasPrefix("family") }
+          .map { (titled(part.name, $0.key), $0.value) }
+      }, uniquingKeysWith: { $1 })
     sources = Dictionary(
       (file.manifest?.sources ?? []).map { ($0.name, $0.sha256) }, uniquingKeysWith: { $1 })
     options = file.manifest?.options ?? [:]
-    func ports(_ ports: [ModelIR.Port]) -> [Port] {
-      ports.map { Port(name: $0.name, type: graph.type($0.value).description) }
-    }
-    inputs = ports(graph.inputs)
-    outputs = ports(graph.outputs)
-    nodes = graph.nodes.count
-    var counts: [String: (count: Int, int8: Int)] = [:]
-    for node in graph.nodes {
-      let integer = node.outputs.contains { graph.type($0).quantization != nil }
-      counts[type(of: node.op).name, default: (0, 0)].count += 1
-      if integer { counts[type(of: node.op).name, default: (0, 0)].int8 += 1 }
-    }
-    operators = counts.sorted { $0.key < $1.key }.map {
-      OperatorCount(name: $0.key, count: $0.value.count, int8: $0.value.int8)
-    }
-    var kinds: [String: (tensors: Int, elements: Int, bytes: Int)] = [:]
-    for value in graph.values where value.producer == nil {
-      guard let constant = value.fact.constant else { continue }
-      let found = kinds[constant.element.rawValue, default: (0, 0, 0)]
-      kinds[constant.element.rawValue] = (
-        found.tensors + 1, found.elements + constant.count, found.bytes + constant.byteCount
-      )
-    }
-    weights = kinds.sorted { $0.key < $1.key }.map {
-      Weights(
-        element: $0.key, tensors: $0.value.tensors, elements: $0.value.elements,
-        bytes: $0.value.bytes)
-    }
-    parameters = weights.reduce(0) { $0 + $1.elements }
-    goldens = file.goldens.count
-    adopted = file.record.map { $0.method == nil } ?? false
-    calibrationMethod = file.record?.method?.rawValue
-    calibrationSamples = file.record?.samples
-    floatNodes = (file.record?.layers ?? []).compactMap { layer in
-      layer.floatReason.map {
-        FloatNode(name: layer.name, op: layer.operatorName, reason: $0)
+    func ports(_ ports: KeyPath<Graph, [ModelIR.Port]>) -> [Port] {
+      file.parts.flatMap { part in
+        part.graph[keyPath: ports].map {
+          Port(name: titled(part.name, $0.name), type: part.graph.type($0.value).description)
+        }
       }
     }
+    inputs = ports(\.inputs)
+    outputs = ports(\.outputs)
+    nodes = file.parts.reduce(0) { $0 + $1.graph.nodes.count }
+    (operators, weights) = Inspection.counts(file.parts.map(\.graph))
+    parameters = weights.reduce(0) { $0 + $1.elements }
+    goldens = file.parts.reduce(0) { $0 + $1.goldens.count }
+    let records = file.parts.compactMap(\.record)
+    adopted = records.contains { $0.method == nil }
+    calibrationMethod = records.first?.method?.rawValue
+    calibrationSamples = records.map(\.samples).max()
+    floatNodes = file.parts.flatMap { part in
+      (part.record?.layers ?? []).compactMap { layer in
+        layer.floatReason.map {
+          FloatNode(name: titled(part.name, layer.name), op: layer.operatorName, reason: $0)
+        }
+      }
+    }
+    parts =
+      several
+      ? file.parts.map { part in
+        let role = file.join?.parts.first { $0.graph == part.name }?.role
+        return "\(part.name)\(role.map { $0 == part.name ? "" : " (\($0))" } ?? ""), "
+          + "\(part.graph.nodes.count) nodes, \(part.precision)"
+      } : []
+    joins = (file.join?.links ?? []).map { "\($0.from) → \($0.to) (\($0.rule))" }
+    settings = (file.family?.settings ?? [:]).mapValues(\.count)
+    nearMisses =
+      file.family == nil
+      ? allFamilies.flatMap { family in
+        file.parts.flatMap { family.nearMiss($0.graph) }.map { "\(family.name): \($0)" }
+      } : []
+  }
+
+  private static func counts(_ graphs: [Graph]) -> ([OperatorCount], [Weights]) {
+    var counts: [String: (count: Int, int8: Int)] = [:]
+    var kinds: [String: (tensors: Int, elements: Int, bytes: Int)] = [:]
+    for graph in graphs {
+      for node in graph.nodes {
+        let integer = node.outputs.contains { graph.type($0).quantization != nil }
+        counts[type(of: node.op).name, default: (0, 0)].count += 1
+        if integer { counts[type(of: node.op).name, default: (0, 0)].int8 += 1 }
+      }
+      for value in graph.values where value.producer == nil {
+        guard let constant = value.fact.constant else { continue }
+        let found = kinds[constant.element.rawValue, default: (0, 0, 0)]
+        kinds[constant.element.rawValue] = (
+          found.tensors + 1, found.elements + constant.count, found.bytes + constant.byteCount
+        )
+      }
+    }
+    return (
+      counts.sorted { $0.key < $1.key }.map {
+        OperatorCount(name: $0.key, count: $0.value.count, int8: $0.value.int8)
+      },
+      kinds.sorted { $0.key < $1.key }.map {
+        Weights(
+          element: $0.key, tensors: $0.value.tensors, elements: $0.value.elements,
+          bytes: $0.value.bytes)
+      }
+    )
   }
 
   package var text: String {
@@ -121,6 +166,12 @@ package struct Inspection: Report {
       }
     } else {
       lines.append("family     none that Maquette knows; converted as a plain graph")
+      for miss in nearMisses { lines.append("           not \(miss)") }
+    }
+    for part in parts { lines.append("part       \(part)") }
+    for join in joins { lines.append("join       \(join)") }
+    for item in settings.sorted(by: { $0.key < $1.key }) {
+      lines.append("setting    \(item.key): \(item.value) lines")
     }
     for item in metadata.sorted(by: { $0.key < $1.key }) {
       lines.append("metadata   \(item.key) = \(item.value)")
@@ -146,10 +197,10 @@ package struct Inspection: Report {
     kinds.add(["all", "\(nodes)", "\(operators.reduce(0) { $0 + $1.int8 })"])
     lines += kinds.lines
     if goldens > 0 { lines.append("goldens    \(goldens)") }
+    if adopted { lines.append("quantized  by the file: its scales and zero points are kept") }
     if let calibrationMethod, let calibrationSamples {
       lines.append("calibrated \(calibrationMethod), \(calibrationSamples) samples")
     }
-    if adopted { lines.append("quantized  by the file: its scales and zero points are kept") }
     var reasons: [String: [String]] = [:]
     for node in floatNodes { reasons[node.reason, default: []].append("\(node.name) (\(node.op))") }
     if !reasons.isEmpty { lines.append("what stays float, and why:") }

@@ -28,17 +28,20 @@ package struct LayerwiseComparison: Report {
   ///   - path: the model under test (A).
   ///   - other: the reference (B).
   ///   - inputs: a folder of samples; the first is used.
+  ///   - part: the part that is meant, where there are several.
   package init(
-    _ path: String, against other: String, inputs: String, options: ExecutionOptions,
+    _ path: String, against other: String, inputs: String, part: String? = nil,
+    options: ExecutionOptions,
     progress: ProgressObserver = .silent
   ) throws(ModelError) {
     let watch = Stopwatch()
     let (first, second) = (
-      try ModelFile(path, goldens: false), try ModelFile(other, goldens: false)
+      try ModelFile(path, goldens: false).part(part),
+      try ModelFile(other, goldens: false).part(part)
     )
     let folder = try SampleFolder(inputs)
     guard
-      let sample = try folder.samples(second.graph, second.family ?? first.family, limit: 1).first
+      let sample = try folder.samples(SamplePorts(second.graph), limit: 1).first
     else { throw ModelError(.missingInput, "'\(inputs)' holds no sample") }
     progress("running \(path)", 0, of: 2)
     let actual = try LayerwiseComparison.layers(of: first.graph, sample.inputs, options)

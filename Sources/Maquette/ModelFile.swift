@@ -7,7 +7,22 @@ import ModelQuantization
 import OnnxFormat
 import TensorCore
 
-/// A model as it lies in a file: an ONNX model or a bundle, told apart by their first bytes.
+/// A graph of a model file with what the file knows of it.
+struct ModelPart {
+  let name: String
+  let graph: Graph
+  /// A bundle's own; none where they were not asked for.
+  var goldens: [Sample] = []
+  var record: QuantizationRecord?
+  /// Nodes of the file, before what it quantized became integer operators, where it did.
+  var sourceNodes: Int?
+
+  var isQuantized: Bool { graph.isQuantized }
+  var precision: String { isQuantized ? "int8" : "float32" }
+}
+
+/// A model as it lies in a file: an ONNX model or a bundle, told apart by their first bytes. A bundle may
+/// have several parts; an ONNX model is one, called `main`.
 struct ModelFile {
   enum Form: String {
     case onnx = "ONNX model"
@@ -16,14 +31,10 @@ struct ModelFile {
 
   let path: String
   let form: Form
-  let graph: Graph
+  let parts: [ModelPart]
   let family: FamilyModel?
+  let join: BundleJoin?
   let byteCount: Int
-  /// A bundle's own; none where they were not asked for.
-  let goldens: [Sample]
-  let record: QuantizationRecord?
-  /// Nodes of the file, before what it quantized became integer operators.
-  let sourceNodes: Int
   /// What a bundle says about where it came from.
   let manifest: BundleManifest?
 
@@ -35,36 +46,90 @@ struct ModelFile {
       form = .onnx
       let source = try OnnxReader().graph(path: path)
       let adoption = Adoption.applies(to: source) ? try Adoption(of: source) : nil
-      graph = adoption?.graph ?? source
-      record = adoption?.record
-      sourceNodes = source.nodes.count
+      let graph = adoption?.graph ?? source
+      parts = [
+        ModelPart(
+          name: BundleContents.mainGraph, graph: graph, record: adoption?.record,
+          sourceNodes: source.nodes.count)
+      ]
       family = FamilyModel(graph)
-      goldens = []
+      join = nil
       manifest = nil
       return
     }
     form = .bundle
     let contents = try BundleReader(path: path).contents(operators: allOperators, goldens: wanted)
-    guard let graph = contents.graph() else {
+    guard !contents.graphs.isEmpty else {
+      throw ModelError(.malformedInput, "bundle '\(path)' has no graph")
+    }
+    // Without a join only the graph of its name is the model; others are what a later version knows.
+    let graphs =
+      contents.join == nil
+      ? contents.graphs.filter { $0.name == BundleContents.mainGraph } : contents.graphs
+    guard !graphs.isEmpty else {
       throw ModelError(
         .malformedInput, "bundle '\(path)' has no graph '\(BundleContents.mainGraph)'")
     }
-    self.graph = graph
-    sourceNodes = graph.nodes.count
-    family = FamilyModel(graph)
+    parts = try graphs.map { (named) throws(ModelError) in
+      try ModelFile.part(named, of: contents)
+    }
+    join = contents.join
     manifest = contents.manifest
-    record = try contents.records[BundleContents.calibrationRecord].map {
-      (json) throws(ModelError) in try json.decoded(as: QuantizationRecord.self)
+    family = FamilyModel(
+      graphs.map { (name: $0.name, graph: $0.graph) },
+      settings: ModelFile.lines(contents.join?.settings ?? [:]))
+  }
+
+  private static func part(
+    _ named: BundleContents.NamedGraph, of contents: BundleContents
+  ) throws(ModelError) -> ModelPart {
+    func tensors(_ ports: [StoredGolden.Port]) -> [String: Tensor] {
+      Dictionary(ports.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
     }
-    goldens = contents.goldens.filter { $0.graph == BundleContents.mainGraph }.map { golden in
-      func tensors(_ ports: [StoredGolden.Port]) -> [String: Tensor] {
-        Dictionary(ports.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
+    let record = contents.records[BundleContents.calibrationRecord(of: named.name)]
+    return ModelPart(
+      name: named.name, graph: named.graph,
+      goldens: contents.goldens.filter { $0.graph == named.name }.map { golden in
+        Sample(
+          name: golden.name, inputs: tensors(golden.inputs), outputs: tensors(golden.outputs),
+          digests: Dictionary(
+            golden.digests.map { ($0.name, $0.digest.description) }, uniquingKeysWith: { $1 }))
+      },
+      record: try record.map { (json) throws(ModelError) in
+        try json.decoded(as: QuantizationRecord.self)
+      })
+  }
+
+  /// Settings that are lists of lines; what a later version may have besides is left alone.
+  private static func lines(_ settings: [String: JSON]) -> [String: [String]] {
+    settings.compactMapValues { value in
+      guard case .array(let entries) = value else { return nil }
+      return entries.compactMap { entry in
+        if case .string(let line) = entry { line } else { nil }
       }
-      return Sample(
-        name: golden.name, inputs: tensors(golden.inputs), outputs: tensors(golden.outputs),
-        digests: Dictionary(
-          golden.digests.map { ($0.name, $0.digest.description) }, uniquingKeysWith: { $1 }))
     }
+  }
+
+  /// The part of a name, or the only one.
+  ///
+  /// - Throws: `usage` where there is none of the name, or several and no name.
+  func part(_ name: String?) throws(ModelError) -> ModelPart {
+    let names = parts.map(\.name).joined(separator: ", ")
+    guard let name else {
+      guard parts.count == 1 else {
+        throw ModelError(.usage, "the model has the parts \(names): say which with --part")
+      }
+      return parts[0]
+    }
+    guard let part = parts.first(where: { $0.name == name }) else {
+      throw ModelError(.usage, "the model has no part '\(name)'; it has \(names)")
+    }
+    return part
+  }
+
+  /// The parts that are meant: the one of a name, or all.
+  func parts(_ name: String?) throws(ModelError) -> [ModelPart] {
+    try name.map { (name) throws(ModelError) in [try part(name)] } ?? parts
   }
 
   private static func size(_ path: String) throws(ModelError) -> Int {
@@ -88,8 +153,17 @@ struct ModelFile {
     return head.map { [UInt8]($0) } == [0x89, 0x4D, 0x41, 0x51]
   }
 
-  var isQuantized: Bool { graph.isQuantized }
+  var isQuantized: Bool { parts.contains(where: \.isQuantized) }
   var precision: String { isQuantized ? "int8" : "float32" }
+
+  /// What the family demands of a part's outputs.
+  func demands(on part: ModelPart) -> [String: ModelFamily.Agreement] {
+    guard let family, let found = family.parts.first(where: { $0.name == part.name }) else {
+      return [:]
+    }
+    return Dictionary(
+      family.family.agreements(found).map { ($0.output, $0) }, uniquingKeysWith: { $1 })
+  }
 
   /// The files that the model came from: those that a bundle recorded, or this one.
   func sources() throws(ModelError) -> [BundleManifest.Source] {

@@ -6,17 +6,16 @@ import OnnxFormat
 import TensorCore
 
 /// The samples of a folder: ONNX test folders (`test_data_set_N/input_K.pb`, `output_K.pb`), `.npz` sets
-/// keyed by port name, and recordings with a picture where the model's family knows what to do with them.
+/// keyed by port name, and media where the model's family knows what to do with them: recordings with a
+/// picture of a face, folders of frames, photographs.
 struct SampleFolder {
-  /// Frames taken of each recording, evenly spread, and how many of them run at once.
-  static let framesPerRecording = 8
-  static let framesPerBatch = 2
-
   let path: String
   private let sets: [String]
   private let archives: [String]
   private let recordings: [String]
   private let pictures: [String]
+  /// Folders of frames.
+  private let videos: [String]
 
   /// - Throws: `missing-input` where there is no such folder or nothing in it is a sample.
   init(_ path: String) throws(ModelError) {
@@ -45,66 +44,105 @@ struct SampleFolder {
     archives = ending(".npz")
     recordings = ending(".wav", ".flac", ".ogg")
     pictures = ending(".png")
-    guard !sets.isEmpty || !archives.isEmpty || !recordings.isEmpty else {
+    videos = names.filter { name in
+      !name.hasPrefix("test_data_set_")
+        && ((try? FileManager.default.contentsOfDirectory(atPath: path + "/" + name)) ?? [])
+          .contains { $0.lowercased().hasSuffix(".png") }
+    }.sorted { $0.localizedStandardCompare($1) == .orderedAscending }
+    guard
+      !sets.isEmpty || !archives.isEmpty || !recordings.isEmpty || !pictures.isEmpty
+        || !videos.isEmpty
+    else {
       throw ModelError(
         .missingInput,
-        "'\(path)' holds no samples: test_data_set_N folders, .npz sets or recordings are read")
+        "'\(path)' holds no samples: test_data_set_N folders, .npz sets or media are read")
     }
   }
 
   /// Calls `body` with one sample after the other; only one is in memory.
   func forEach(
-    _ graph: Graph, _ family: FamilyModel?, box: Box?,
-    _ body: (Sample) throws(ModelError) -> Void
+    _ ports: SamplePorts, _ body: (Sample) throws(ModelError) -> Void
   ) throws(ModelError) {
-    for set in sets { try body(try testDataSet(set, graph)) }
-    for archive in archives { try body(try archived(archive, graph)) }
-    guard !recordings.isEmpty else { return }
-    guard let family else {
-      guard sets.isEmpty && archives.isEmpty else { return }
-      throw ModelError(
-        .unsupportedFeature,
-        "'\(path)' holds recordings, but the model is of no family that knows what to do with them")
-    }
-    guard let picture = pictures.first else {
-      throw ModelError(.missingInput, "'\(path)' holds recordings but no picture (.png)")
-    }
-    let image = try Image(contentsOf: path + "/" + picture)
-    for name in recordings {
-      let media = MediaInputs(
-        recording: try Recording(contentsOf: path + "/" + name), picture: image, box: box)
-      let prepared = try during("preparing '\(name)'") { () throws(ModelError) in
-        try family.family.prepare(family, media)
-      }
-      let frames = prepared.spread(SampleFolder.framesPerRecording)
-      for start in stride(from: 0, to: frames.count, by: SampleFolder.framesPerBatch) {
-        let batch = Array(frames[start..<min(start + SampleFolder.framesPerBatch, frames.count)])
-        try body(
-          Sample(
-            name: "\(name) frame \(batch[0])", inputs: try prepared.inputs(batch), outputs: [:]))
-      }
-    }
+    for set in sets { try body(try testDataSet(set, ports)) }
+    for archive in archives { try body(try archived(archive, ports)) }
   }
 
   /// Every sample at once, for folders of goldens.
-  func samples(
-    _ graph: Graph, _ family: FamilyModel?, box: Box? = nil, limit: Int = .max
-  ) throws(ModelError) -> [Sample] {
+  func samples(_ ports: SamplePorts, limit: Int = .max) throws(ModelError) -> [Sample] {
+    guard hasTensors else {
+      throw ModelError(
+        .missingInput, "'\(path)' holds media only; goldens are .npz sets or test folders")
+    }
     var samples: [Sample] = []
-    try forEach(graph, family, box: box) { sample in
+    try forEach(ports) { sample in
       if samples.count < limit { samples.append(sample) }
     }
     return samples
   }
 
-  private func testDataSet(_ set: String, _ graph: Graph) throws(ModelError) -> Sample {
+  var hasTensors: Bool { !sets.isEmpty || !archives.isEmpty }
+
+  /// Whether there are media that `family`, or any family where nil, starts from.
+  func hasMedia(for family: ModelFamily?) -> Bool {
+    guard let family else { return !recordings.isEmpty || !videos.isEmpty || !pictures.isEmpty }
+    return switch SampleFolder.leading(family) {
+    case .audio: !recordings.isEmpty
+    case .video: !videos.isEmpty
+    case .image: !pictures.isEmpty
+    default: false
+    }
+  }
+
+  /// The medium that decides how many samples there are.
+  private static func leading(_ family: ModelFamily) -> ModelFamily.Medium? {
+    family.media.first { [.audio, .video, .image].contains($0) }
+  }
+
+  /// Calls `body` with the media of each sample: each recording, video or picture, with the face beside
+  /// the recordings.
+  func forEachMedia(
+    _ family: ModelFamily, box: Box?, _ body: (String, MediaInputs) throws(ModelError) -> Void
+  ) throws(ModelError) {
+    var request = MediaRequest()
+    request.box = box
+    switch SampleFolder.leading(family) {
+    case .audio:
+      if family.media.contains(.face) {
+        guard let picture = pictures.first else {
+          throw ModelError(.missingInput, "'\(path)' holds recordings but no picture (.png)")
+        }
+        request.face = path + "/" + picture
+      }
+      for name in recordings {
+        request.audio = path + "/" + name
+        try body(name, try request.load(for: family))
+      }
+    case .video:
+      for name in videos {
+        request.video = path + "/" + name
+        let sound = recordings.first { ($0 as NSString).deletingPathExtension == name }
+        request.audio = family.media.contains(.audio) ? sound.map { path + "/" + $0 } : nil
+        try body(name, try request.load(for: family))
+      }
+    case .image:
+      for name in pictures {
+        request.image = path + "/" + name
+        try body(name, try request.load(for: family))
+      }
+    default:
+      throw ModelError(
+        .unsupportedFeature, "the \(family.title) makes no calibration samples of media")
+    }
+  }
+
+  private func testDataSet(_ set: String, _ graph: SamplePorts) throws(ModelError) -> Sample {
     let folder = set.isEmpty ? path : path + "/" + set
-    func tensors(_ role: String, _ ports: [ModelIR.Port]) throws(ModelError) -> [String: Tensor] {
+    func tensors(_ role: String, _ ports: [String]) throws(ModelError) -> [String: Tensor] {
       var found: [String: Tensor] = [:]
       for (index, port) in ports.enumerated() {
         let file = "\(folder)/\(role)_\(index).pb"
         guard FileManager.default.fileExists(atPath: file) else { continue }
-        found[port.name] = try TensorFile.read(path: file).tensor
+        found[port] = try TensorFile.read(path: file).tensor
       }
       return found
     }
@@ -114,9 +152,8 @@ struct SampleFolder {
       outputs: try tensors("output", graph.outputs))
   }
 
-  private func archived(_ name: String, _ graph: Graph) throws(ModelError) -> Sample {
-    let inputNames = Set(graph.inputs.map(\.name))
-    let outputNames = Set(graph.outputs.map(\.name))
+  private func archived(_ name: String, _ graph: SamplePorts) throws(ModelError) -> Sample {
+    let (inputNames, outputNames) = (Set(graph.inputs), Set(graph.outputs))
     var (inputs, outputs): ([String: Tensor], [String: Tensor]) = ([:], [:])
     for (key, tensor) in try NumpyArchive.read(path: path + "/" + name) {
       if inputNames.contains(key) {
@@ -127,9 +164,34 @@ struct SampleFolder {
         throw ModelError(
           .invalidValue,
           "'\(name)' has an array '\(key)'; the model's ports are "
-            + (graph.inputs + graph.outputs).map(\.name).joined(separator: ", "))
+            + (graph.inputs + graph.outputs).joined(separator: ", "))
       }
     }
     return Sample(name: name, inputs: inputs, outputs: outputs)
+  }
+}
+
+/// The ports that a sample's tensors are for.
+struct SamplePorts {
+  let inputs: [String]
+  let outputs: [String]
+
+  init(_ graph: Graph) {
+    inputs = graph.inputs.map(\.name)
+    outputs = graph.outputs.map(\.name)
+  }
+
+  /// What comes from outside of parts that feed each other, and everything that comes out.
+  init(_ parts: [ModelPart], _ links: [ModelFamily.Link]) {
+    func unique(_ names: [String]) -> [String] {
+      names.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    }
+    inputs = unique(
+      parts.flatMap { part in
+        part.graph.inputs.map(\.name).filter { port in
+          !links.contains { $0.to.part == part.name && $0.to.port == port }
+        }
+      })
+    outputs = unique(parts.flatMap { $0.graph.outputs.map(\.name) })
   }
 }

@@ -21,6 +21,8 @@ package struct Verification: Sendable {
   package var exact = false
   /// Outputs that are inputs of the next sample, in place of the values that the samples have for them.
   package var carried: [CarriedState] = []
+  /// The part that is meant; nil for all of them.
+  package var part: String?
   package var options = ExecutionOptions()
 
   /// For float models where nothing else is asked for.
@@ -40,7 +42,9 @@ package struct Verification: Sendable {
     let meanAbsError: Double?
     let relativeError: Double?
     let sqnrDb: Double?
-    let psnrDb: Double?
+    /// What the family measures, where it does.
+    let figure: String?
+    let value: Double?
     let cosine: Double?
     /// SHA-256 of the output's type and bytes.
     let digest: String?
@@ -71,14 +75,14 @@ package struct Verification: Sendable {
           + "\(threads) thread\(threads == 1 ? "" : "s"): \(passed ? "passed" : "FAILED")"
       ]
       var table = TextTable(
-        ["golden", "output", "", "demanded", "max error", "SQNR", "PSNR", "digest"],
+        ["golden", "output", "", "demanded", "max error", "SQNR", "measured", "digest"],
         numeric: [4, 5, 6])
       for check in checks {
         table.add([
           check.golden, check.output, check.passed ? "passed" : "FAILED",
           check.criterion + (check.problem.map { ": \($0)" } ?? ""),
           check.maxAbsError.map(Figure.error) ?? "", check.sqnrDb.map(Figure.decibels) ?? "",
-          check.psnrDb.map(Figure.decibels) ?? "", check.digest.map { String($0.prefix(12)) } ?? "",
+          check.figure ?? "", check.digest.map { String($0.prefix(12)) } ?? "",
         ])
       }
       return (lines + table.lines).joined(separator: "\n")
@@ -89,23 +93,26 @@ package struct Verification: Sendable {
     let watch = Stopwatch()
     let file = try ModelFile(model)
     let goldens = try goldens(file)
-    let demands = Dictionary(
-      (file.family?.agreements ?? []).map { ($0.output, $0) }, uniquingKeysWith: { $1 })
-    var runner = try Runner(file.graph, options)
     var checks: [Check] = []
-    try CarriedState.check(carried, file.graph)
-    var state: [String: Tensor] = [:]
-    for (index, sample) in goldens.enumerated() {
-      progress("verifying", index + 1, of: goldens.count)
-      let made = try during("running golden '\(sample.name)'") { () throws(ModelError) in
-        try runner.run(sample.inputs.merging(state) { $1 })
-      }
-      for item in carried { state[item.input] = made[item.output] }
-      for port in file.graph.outputs {
-        guard let actual = made[port.name] else { continue }
-        guard sample.outputs[port.name] != nil || sample.digests[port.name] != nil else { continue }
-        checks.append(
-          check(actual, port.name, sample, file, demands[port.name]))
+    for part in try file.parts(part) {
+      let demands = file.demands(on: part)
+      let samples = goldens[part.name]
+      var runner = try Runner(part.graph, options)
+      try CarriedState.check(carried, part.graph)
+      var state: [String: Tensor] = [:]
+      for (index, sample) in samples.enumerated() {
+        progress("verifying", index + 1, of: samples.count)
+        let made = try during("running golden '\(sample.name)'") { () throws(ModelError) in
+          try runner.run(sample.inputs.merging(state) { $1 })
+        }
+        for item in carried { state[item.input] = made[item.output] }
+        for port in part.graph.outputs {
+          guard let actual = made[port.name] else { continue }
+          guard sample.outputs[port.name] != nil || sample.digests[port.name] != nil else {
+            continue
+          }
+          checks.append(check(actual, port.name, sample, file, demands[port.name]))
+        }
       }
     }
     guard !checks.isEmpty else {
@@ -119,15 +126,26 @@ package struct Verification: Sendable {
       passed: checks.allSatisfy(\.passed))
   }
 
-  private func goldens(_ file: ModelFile) throws(ModelError) -> [Sample] {
+  /// By the part that they are for.
+  private func goldens(_ file: ModelFile) throws(ModelError) -> Gathered {
+    let gathered = Gathered(limit: .max)
     guard let golden else {
-      guard !file.goldens.isEmpty else {
+      for part in file.parts { for sample in part.goldens { gathered.add(part.name, sample) } }
+      guard !gathered.isEmpty else {
         throw ModelError(
           .missingInput, "'\(model)' has no goldens of its own; give --golden DIR")
       }
-      return file.goldens
+      return gathered
     }
-    return try SampleFolder(golden).samples(file.graph, file.family)
+    if file.parts.count == 1 {
+      for sample in try SampleFolder(golden).samples(SamplePorts(file.parts[0].graph)) {
+        gathered.add(file.parts[0].name, sample)
+      }
+      return gathered
+    }
+    try PartSamples(file.parts, file.family, threads: options.threads)
+      .forEach(in: golden, box: nil) { gathered.add($0, $1) }
+    return gathered
   }
 
   private func check(
@@ -137,8 +155,8 @@ package struct Verification: Sendable {
     let digest = Digest(of: actual).description
     let expected = golden.outputs[output]
     let metrics = expected.flatMap { try? Metrics(actual, against: $0) }
-    let psnr = demand.flatMap { demand in
-      metrics.map { $0.peakSignalToNoise(range: demand.range) }
+    let judgement = demand.flatMap { demand in
+      expected.flatMap { try? Judgement(demand.measure, actual, against: $0) }
     }
     var (passed, criterion, problem): (Bool, String, String?) = (true, "", nil)
     if exact {
@@ -163,8 +181,8 @@ package struct Verification: Sendable {
         criterion = "SQNR ≥ \(Figure.decibels(sqnr))"
         passed = (metrics?.signalToNoise ?? -.infinity) >= sqnr
       } else if let demand {
-        criterion = "PSNR ≥ \(Figure.decibels(demand.decibels))"
-        passed = (psnr ?? -.infinity) >= demand.decibels
+        criterion = judgement?.demand ?? "\(demand.measure)"
+        passed = judgement?.passed ?? false
       } else {
         criterion = "reported only"
       }
@@ -172,8 +190,9 @@ package struct Verification: Sendable {
     return Check(
       golden: golden.name, output: output, passed: passed, criterion: criterion,
       maxAbsError: metrics?.maximumAbsoluteError, meanAbsError: metrics?.meanAbsoluteError,
-      relativeError: metrics?.maximumRelativeError, sqnrDb: metrics?.signalToNoise, psnrDb: psnr,
-      cosine: metrics?.cosine, digest: digest, problem: problem)
+      relativeError: metrics?.maximumRelativeError, sqnrDb: metrics?.signalToNoise,
+      figure: judgement?.figure, value: judgement?.value, cosine: metrics?.cosine, digest: digest,
+      problem: problem)
   }
 
   /// The elementwise tolerance that holds; nil where int8 is judged by ratios.

@@ -69,7 +69,7 @@ extension Image {
 
   private static var alphaFlag: UInt32 { UInt32(PNG_FORMAT_FLAG_ALPHA) }
 
-  private static func failure(_ control: inout png_image) -> ModelError {
+  fileprivate static func failure(_ control: inout png_image) -> ModelError {
     let message = withUnsafeBytes(of: &control.message) { text in
       String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
     }
@@ -79,7 +79,7 @@ extension Image {
 
   /// The signature with the header, palette, image data and end: what pixels depend on. Sizes are
   /// checked here, before libpng sees the file.
-  private static func essentialChunks(
+  fileprivate static func essentialChunks(
     of bytes: [UInt8]
   ) throws(ModelError) -> (bytes: [UInt8], hasAlpha: Bool) {
     let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
@@ -111,5 +111,72 @@ extension Image {
       offset = end
     }
     throw ModelError(.malformedInput, "the PNG image is truncated: it has no end")
+  }
+}
+
+extension DeepImage {
+  /// Reads any PNG with the depth that it has: 16 bits where it has them, else 8. Values are those
+  /// stored. Transparency is dropped at 8 bits.
+  ///
+  /// - Throws: as ``Image``; `unsupported-feature` for 16 bits with transparency.
+  package init(contentsOf path: String) throws(ModelError) {
+    self = try during("reading image '\(path)'") { () throws(ModelError) in
+      try DeepImage(png: try MediaFile.read(path, maximum: MediaLimits.imageBytes))
+    }
+  }
+
+  package init(png bytes: [UInt8]) throws(ModelError) {
+    let essential = try Image.essentialChunks(of: bytes)
+    guard essential.bytes[24] == 16 else {
+      let image = try Image(png: bytes)
+      self.init(
+        width: image.width, height: image.height, depth: .eight,
+        values: image.pixels.map(UInt16.init))
+      return
+    }
+    guard !essential.hasAlpha else {
+      throw ModelError(.unsupportedFeature, "a PNG image of 16 bits with transparency")
+    }
+    var control = png_image()
+    control.version = UInt32(PNG_IMAGE_VERSION)
+    var (width, height) = (0, 0)
+    var values: [UInt16] = []
+    try essential.bytes.withUnsafeBufferPointer { (file) throws(ModelError) in
+      guard png_image_begin_read_from_memory(&control, file.baseAddress, file.count) != 0
+      else { throw Image.failure(&control) }
+      defer { png_image_free(&control) }
+      (width, height) = (Int(control.width), Int(control.height))
+      try Image.checkSize(width: width, height: height)
+      // Without a colour space 16 bits are taken as linear, and asked for as linear they stay as stored.
+      control.format = UInt32(PNG_FORMAT_FLAG_COLOR) | UInt32(PNG_FORMAT_FLAG_LINEAR)
+      values = [UInt16](repeating: 0, count: width * height * 3)
+      guard
+        png_image_finish_read(&control, nil, &values, Int32(width * 3), nil) != 0,
+        control.warning_or_error & 2 == 0
+      else { throw Image.failure(&control) }
+    }
+    self.init(width: width, height: height, depth: .sixteen, values: values)
+  }
+
+  package func writePNG(to path: String) throws(ModelError) {
+    try MediaFile.write(try png(), to: path)
+  }
+
+  package func png() throws(ModelError) -> [UInt8] {
+    guard depth == .sixteen else {
+      return try Image(width: width, height: height, pixels: values.map { UInt8($0) }).png()
+    }
+    var control = png_image()
+    control.version = UInt32(PNG_IMAGE_VERSION)
+    control.width = UInt32(width)
+    control.height = UInt32(height)
+    control.format = UInt32(PNG_FORMAT_FLAG_COLOR) | UInt32(PNG_FORMAT_FLAG_LINEAR)
+    defer { png_image_free(&control) }
+    var count = values.count * 2 + values.count / 4 + height * 8 + 4096
+    var bytes = [UInt8](repeating: 0, count: count)
+    guard png_image_write_to_memory(&control, &bytes, &count, 0, values, Int32(width * 3), nil) != 0
+    else { throw Image.failure(&control) }
+    // What libpng says of the colours is not so: they are what they were, of no stated space.
+    return try Image.essentialChunks(of: Array(bytes[0..<count])).bytes
   }
 }

@@ -3,6 +3,8 @@ package enum MediaLimits {
   /// Seconds of one recording.
   package static let seconds = 3600
   package static let channels = 32
+  /// Frames of one video.
+  package static let frames = 90_000
   package static let sampleRates = 1000...384_000
   /// Pixels along one side of an image.
   package static let side = 16_384

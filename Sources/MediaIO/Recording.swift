@@ -81,34 +81,34 @@ package struct Recording: Sendable {
     }
   }
 
-  /// Writes a 16-bit WAV file; samples beyond full scale are clipped.
-  package func writeWAV(to path: String) throws(ModelError) {
-    let dataBytes = samples.count * 2
-    guard dataBytes < 1 << 31 else {
-      throw ModelError(.limitExceeded, "\(samples.count) samples do not fit a WAV file")
+  /// Writes a 16-bit WAV file through libsndfile; samples beyond full scale are clipped. It is there
+  /// completely or not at all.
+  package func write(to path: String) throws(ModelError) {
+    guard samples.count < 1 << 30, rate > 0, rate < 1 << 30 else {
+      throw ModelError(.limitExceeded, "\(samples.count) samples at \(rate) Hz are no WAV file")
     }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(44 + dataBytes)
-    func append(_ value: Int, _ count: Int) {
-      for index in 0..<count { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * index))) }
+    var info = SF_INFO()
+    info.samplerate = Int32(rate)
+    info.channels = 1
+    info.format = Int32(SF_FORMAT_WAV | SF_FORMAT_PCM_16)
+    let sibling = path + ".part"
+    guard let handle = sf_open(sibling, Int32(SFM_WRITE), &info) else {
+      throw ModelError(
+        .cannotCreate, "'\(path)' cannot be written: \(String(cString: sf_strerror(nil)))")
     }
-    bytes += Array("RIFF".utf8)
-    append(36 + dataBytes, 4)
-    bytes += Array("WAVEfmt ".utf8)
-    append(16, 4)
-    append(1, 2)  // PCM
-    append(1, 2)  // one channel
-    append(rate, 4)
-    append(rate * 2, 4)
-    append(2, 2)
-    append(16, 2)
-    bytes += Array("data".utf8)
-    append(dataBytes, 4)
-    for sample in samples {
-      let scaled = (sample * 32768).rounded(.toNearestOrEven)
-      append(Int(min(32767, max(-32768, scaled.isNaN ? 0 : scaled))), 2)
+    let values = samples.map { sample in
+      Int16(min(32767, max(-32768, sample.isNaN ? 0 : (sample * 32768).rounded(.toNearestOrEven))))
     }
-    try MediaFile.write(bytes, to: path)
+    let written = sf_write_short(handle, values, sf_count_t(values.count))
+    let closed = sf_close(handle)
+    guard written == sf_count_t(values.count), closed == 0 else {
+      try? FileManager.default.removeItem(atPath: sibling)
+      throw ModelError(.inputOutput, "'\(path)' could not be written completely")
+    }
+    guard rename(sibling, path) == 0 else {
+      try? FileManager.default.removeItem(atPath: sibling)
+      throw ModelError(.cannotCreate, "'\(path)' cannot be written")
+    }
   }
 }
 

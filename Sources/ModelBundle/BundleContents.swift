@@ -18,21 +18,29 @@ package struct BundleContents: Sendable {
   package static let calibrationRecord = "calibration"
   package static let familyRecord = "family"
 
+  /// The record that says how a graph was calibrated (`B16`, `B25`).
+  package static func calibrationRecord(of graph: String) -> String {
+    graph == mainGraph ? calibrationRecord : "\(calibrationRecord) \(graph)"
+  }
+
   /// In the order in which they are written; names are unique.
   package var graphs: [NamedGraph]
   package var manifest: BundleManifest
-  /// JSON by name, besides the manifest: `calibration`, `family` and what others add.
+  /// JSON by name, besides the manifest and the join: `calibration`, `family` and what others add.
   package var records: [String: JSON]
   package var goldens: [StoredGolden]
+  /// How the graphs work together; a bundle with one is of version 2.
+  package var join: BundleJoin?
 
   package init(
     graphs: [NamedGraph], manifest: BundleManifest, records: [String: JSON] = [:],
-    goldens: [StoredGolden] = []
+    goldens: [StoredGolden] = [], join: BundleJoin? = nil
   ) {
     self.graphs = graphs
     self.manifest = manifest
     self.records = records
     self.goldens = goldens
+    self.join = join
   }
 
   /// A bundle of one graph.

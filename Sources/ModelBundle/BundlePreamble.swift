@@ -4,10 +4,12 @@ import TensorCore
 struct BundlePreamble {
   static let byteCount = 64
   static let magic: [UInt8] = [0x89, 0x4D, 0x41, 0x51, 0x0D, 0x0A, 0x1A, 0x0A]
-  static let version = 1
+  /// Without and with a join (`B22`).
+  static let versions = 1...2
   /// A public key and a signature.
   static let signatureByteCount = 96
 
+  let version: Int
   var isSigned: Bool
   let headerByteCount: Int
   let fileByteCount: Int
@@ -17,11 +19,12 @@ struct BundlePreamble {
     func little(_ value: Int, _ count: Int) -> [UInt8] {
       (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
     }
-    return BundlePreamble.magic + little(BundlePreamble.version, 4) + little(isSigned ? 1 : 0, 4)
+    return BundlePreamble.magic + little(version, 4) + little(isSigned ? 1 : 0, 4)
       + little(headerByteCount, 8) + little(fileByteCount, 8) + headerDigest.bytes
   }
 
-  init(isSigned: Bool, header: [UInt8], contentByteCount: Int) {
+  init(version: Int, isSigned: Bool, header: [UInt8], contentByteCount: Int) {
+    self.version = version
     self.isSigned = isSigned
     headerByteCount = header.count
     headerDigest = Digest(of: header)
@@ -41,12 +44,14 @@ struct BundlePreamble {
     guard file.starts(with: BundlePreamble.magic) else {
       throw ModelError(.malformedInput, "B2: not a bundle")
     }
-    guard little(8..<12) == BundlePreamble.version else {
+    version = Int(little(8..<12))
+    guard BundlePreamble.versions.contains(version) else {
       throw ModelError(
-        .unsupportedFeature, "B3: bundle version \(little(8..<12)); this is version 1")
+        .unsupportedFeature, "B3: bundle version \(version); versions 1 and 2 are known")
     }
     guard little(12..<16) <= 1 else {
-      throw ModelError(.unsupportedFeature, "B3: flags \(little(12..<16)) that version 1 lacks")
+      throw ModelError(
+        .unsupportedFeature, "B3: flags \(little(12..<16)) that version \(version) lacks")
     }
     isSigned = little(12..<16) == 1
     guard little(24..<32) == UInt64(file.count) else {

@@ -7,6 +7,8 @@ package struct BundleReader: Sendable {
   package let header: BundleHeader
   /// Whose valid signature the bundle bears; nil where it has none.
   package let signer: VerifyingKey?
+  /// Of the format.
+  package let version: Int
   /// Of the whole file.
   package var byteCount: Int { file.count }
 
@@ -51,6 +53,7 @@ package struct BundleReader: Sendable {
       next += section.storedByteCount
     }
     self.title = title
+    version = preamble.version
     self.header = header
     self.limits = limits
     self.starts = starts
@@ -61,6 +64,9 @@ package struct BundleReader: Sendable {
           try ZstdFrame.check(frame, size: section.byteCount, windowLog: limits.windowLog)
         }
       }
+    }
+    guard version < 2 || index(of: .record, BundleJoin.record) != nil else {
+      throw ModelError(.malformedInput, "B22: a bundle of version 2 without the record 'join'")
     }
   }
 
@@ -142,6 +148,14 @@ package struct BundleReader: Sendable {
       graphs.append(BundleContents.NamedGraph(section.name, graph))
     }
     var contents = BundleContents(graphs: graphs, manifest: manifest, records: records)
+    if version >= 2, let json = contents.records.removeValue(forKey: BundleJoin.record) {
+      let join = try during("reading record 'join'") { () throws(ModelError) in
+        let join = try BundleJoin(json)
+        try join.check(against: graphs)
+        return join
+      }
+      contents.join = join
+    }
     guard wanted else { return contents }
     for (index, section) in header.sections.enumerated() where section.kind == .golden {
       contents.goldens.append(

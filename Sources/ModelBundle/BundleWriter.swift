@@ -48,7 +48,7 @@ package struct BundleWriter: Sendable {
     }
     let first = drafts.count
     let (sections, entries) = table.sections(from: first)
-    return try assemble(drafts + sections, entries)
+    return try assemble(drafts + sections, entries, version: contents.join == nil ? 1 : 2)
   }
 
   /// Refuses whole numbers that the text form does not read (`T15`).
@@ -71,6 +71,13 @@ package struct BundleWriter: Sendable {
 
   private func records(of contents: BundleContents) throws(ModelError) -> [Draft] {
     var records = contents.records
+    if let join = contents.join {
+      guard records[BundleJoin.record] == nil else {
+        throw ModelError(.invalidValue, "the record 'join' is the join's own")
+      }
+      try join.check(against: contents.graphs)
+      records[BundleJoin.record] = join.json
+    }
     guard records[BundleContents.manifestRecord] == nil else {
       throw ModelError(.invalidValue, "the record 'manifest' is the manifest's own")
     }
@@ -80,7 +87,7 @@ package struct BundleWriter: Sendable {
   }
 
   private func assemble(
-    _ drafts: [Draft], _ entries: [BundleHeader.Entry]
+    _ drafts: [Draft], _ entries: [BundleHeader.Entry], version: Int
   ) throws(ModelError) -> [UInt8] {
     let packed = try concurrently(drafts.count) { (index) throws(ModelError) in
       try drafts[index].content.withBytes { (bytes) throws(ModelError) in
@@ -99,7 +106,8 @@ package struct BundleWriter: Sendable {
     }
     let stored = packed.reduce(0) { $0 + $1.frame.count }
     let preamble = BundlePreamble(
-      isSigned: signingKey != nil, header: headerBytes, contentByteCount: stored)
+      version: version, isSigned: signingKey != nil, header: headerBytes,
+      contentByteCount: stored)
     try header.check(
       storedByteCount: stored, fileByteCount: preamble.fileByteCount, limits: limits)
     var file = preamble.bytes

@@ -1,17 +1,34 @@
 import MediaIO
 import TensorCore
 
-/// The recording and the picture that a family's inputs are made of.
+/// The media that a family's inputs are made of.
 package struct MediaInputs: Sendable {
-  package let recording: Recording?
-  package let picture: Image?
+  package var recording: Recording?
+  /// A face.
+  package var picture: Image?
   /// Where the face is in the picture; all of it where nil.
-  package let box: Box?
+  package var box: Box?
+  package var text: String?
+  package var video: FrameFolder?
+  /// A photograph of any depth, and what it should be.
+  package var image: DeepImage?
+  package var clean: DeepImage?
+  /// What was chosen for the run, by the names of the family's options.
+  package var options: [String: String]
 
-  package init(recording: Recording? = nil, picture: Image? = nil, box: Box? = nil) {
+  package init(
+    recording: Recording? = nil, picture: Image? = nil, box: Box? = nil, text: String? = nil,
+    video: FrameFolder? = nil, image: DeepImage? = nil, clean: DeepImage? = nil,
+    options: [String: String] = [:]
+  ) {
     self.recording = recording
     self.picture = picture
     self.box = box
+    self.text = text
+    self.video = video
+    self.image = image
+    self.clean = clean
+    self.options = options
   }
 
   package func requireRecording() throws(ModelError) -> Recording {
@@ -24,6 +41,51 @@ package struct MediaInputs: Sendable {
   package func requirePicture() throws(ModelError) -> Image {
     guard let picture else { throw ModelError(.missingInput, "a picture of a face is needed: PNG") }
     return picture
+  }
+
+  package func requireVideo() throws(ModelError) -> FrameFolder {
+    guard let video else {
+      throw ModelError(.missingInput, "a video is needed: a folder of PNG frames")
+    }
+    return video
+  }
+
+  package func requireImage() throws(ModelError) -> DeepImage {
+    guard let image else { throw ModelError(.missingInput, "a picture is needed: PNG") }
+    return image
+  }
+
+  /// A text with something in it.
+  package func requireText() throws(ModelError) -> String {
+    guard let text else { throw ModelError(.missingInput, "a text is needed") }
+    guard text.contains(where: { !$0.isWhitespace }) else {
+      throw ModelError(.invalidValue, "the text is empty")
+    }
+    return text
+  }
+
+  /// A choice that is on or off; off where nothing was said.
+  package func flag(_ name: String) throws(ModelError) -> Bool {
+    switch options[name] {
+    case nil, "no", "false": return false
+    case "yes", "true", "": return true
+    case let other?:
+      throw ModelError(.usage, "option '\(name)' is yes or no, not '\(other)'")
+    }
+  }
+
+  /// A choice that is a number within `range`.
+  package func number(
+    _ name: String, in range: ClosedRange<Double>
+  ) throws(ModelError) -> Double? {
+    guard let text = options[name] else { return nil }
+    guard let value = Double(text), range.contains(value) else {
+      throw ModelError(
+        .usage,
+        "option '\(name)' is a number from \(range.lowerBound) to \(range.upperBound), not '\(text)'"
+      )
+    }
+    return value
   }
 }
 

@@ -2,8 +2,8 @@ import MediaIO
 import ModelIR
 import TensorCore
 
-/// What is particular to one kind of network: how it is recognised, what its inputs are made of, what
-/// its outputs show, what must stay float and how close its int8 form has to be.
+/// What is particular to one kind of network: how its graphs are recognised and joined, what their inputs
+/// are made of, what their outputs show, what must stay float and how close an int8 form has to be.
 ///
 /// A family adds knowledge and nothing else: no operator, no pass, no way of running of its own.
 package struct ModelFamily: Sendable {
@@ -11,17 +11,69 @@ package struct ModelFamily: Sendable {
   package let name: String
   /// A noun phrase for people.
   package let title: String
-  /// What the graph's structure tells, or nil where it is not of this family.
-  package let recognise: @Sendable (Graph) -> [Trait]?
-  /// Makes inputs of recordings and pictures.
-  package let prepare: @Sendable (FamilyModel, MediaInputs) throws(ModelError) -> PreparedMedia
-  /// Pictures that a batch of outputs, by port name, stands for.
-  package let pictures:
-    @Sendable (FamilyModel, [String: Tensor], MediaInputs) throws(ModelError) -> [Image]
+  /// What a graph can be in the family; the first is what a bundle of one graph has.
+  package let roles: [String]
+  /// What a graph's structure tells, or nil where it is not of this family.
+  package let recognise: @Sendable (Graph) -> Recognition?
+  /// What keeps a graph that resembles the family from being of it; none where it does not resemble it.
+  package let nearMiss: @Sendable (Graph) -> [String]
+  /// The parts that one graph of several roles is kept as; the graph itself where it is one part.
+  package let split: @Sendable (Graph) throws(ModelError) -> [Piece]
+  /// How parts work together.
+  package let links: @Sendable ([FamilyModel.Part]) -> [Link]
+  /// What may be told at conversion.
+  package let settings: [Option]
+  /// What may be chosen in a run.
+  package let options: [Option]
+  /// What a run takes.
+  package let media: [Medium]
+  /// Makes inputs of media, has the parts run, and shows what comes out.
+  package let perform:
+    @Sendable (FamilyModel, MediaInputs, any FamilyHost) throws(ModelError) -> Void
   /// What an int8 form leaves in float.
   package let staysFloat: [FloatRule]
-  /// How close int8 outputs have to be to float ones.
-  package let agreements: @Sendable (FamilyModel) -> [Agreement]
+  /// How close int8 outputs of a part have to be to float ones.
+  package let agreements: @Sendable (FamilyModel.Part) -> [Agreement]
+
+  package init(
+    name: String, title: String, roles: [String],
+    recognise: @escaping @Sendable (Graph) -> Recognition?,
+    nearMiss: @escaping @Sendable (Graph) -> [String] = { _ in [] },
+    split: @escaping @Sendable (Graph) throws(ModelError) -> [Piece] = { graph in
+      [Piece(name: nil, graph: graph)]
+    },
+    links: @escaping @Sendable ([FamilyModel.Part]) -> [Link] = { _ in [] },
+    settings: [Option] = [], options: [Option] = [], media: [Medium],
+    perform:
+      @escaping @Sendable (FamilyModel, MediaInputs, any FamilyHost) throws(ModelError) -> Void,
+    staysFloat: [FloatRule] = [],
+    agreements: @escaping @Sendable (FamilyModel.Part) -> [Agreement]
+  ) {
+    self.name = name
+    self.title = title
+    self.roles = roles
+    self.recognise = recognise
+    self.nearMiss = nearMiss
+    self.split = split
+    self.links = links
+    self.settings = settings
+    self.options = options
+    self.media = media
+    self.perform = perform
+    self.staysFloat = staysFloat
+    self.agreements = agreements
+  }
+
+  /// What one graph is.
+  package struct Recognition: Sendable {
+    package let role: String
+    package let traits: [Trait]
+
+    package init(_ role: String, _ traits: [Trait] = []) {
+      self.role = role
+      self.traits = traits
+    }
+  }
 
   /// A fact about one model of the family, read from its graph.
   package struct Trait: Sendable, Hashable {
@@ -32,6 +84,62 @@ package struct ModelFamily: Sendable {
       self.name = name
       self.value = value
     }
+  }
+
+  /// A graph of a split one; `name` is nil where it keeps the name it came with.
+  package struct Piece: Sendable {
+    package let name: String?
+    package let graph: Graph
+
+    package init(name: String?, graph: Graph) {
+      self.name = name
+      self.graph = graph
+    }
+  }
+
+  /// An output of one part that becomes an input of another.
+  package struct Link: Sendable, Hashable {
+    package let from: (part: String, port: String)
+    package let to: (part: String, port: String)
+    /// `same`, or a rule that the family carries out itself.
+    package let rule: String
+
+    package init(
+      _ from: (part: String, port: String), _ to: (part: String, port: String),
+      rule: String = Link.same
+    ) {
+      self.from = from
+      self.to = to
+      self.rule = rule
+    }
+
+    package static let same = "same"
+
+    package static func == (a: Link, b: Link) -> Bool {
+      a.from == b.from && a.to == b.to && a.rule == b.rule
+    }
+
+    package func hash(into hasher: inout Hasher) {
+      hasher.combine(from.part)
+      hasher.combine(to.part)
+      hasher.combine(to.port)
+    }
+  }
+
+  /// A name with what it means.
+  package struct Option: Sendable {
+    package let name: String
+    package let meaning: String
+
+    package init(_ name: String, _ meaning: String) {
+      self.name = name
+      self.meaning = meaning
+    }
+  }
+
+  /// A kind of input that people have.
+  package enum Medium: String, Sendable, CaseIterable {
+    case audio, text, face, video, image, clean
   }
 
   /// Nodes that an int8 form leaves in float, and why.
@@ -49,67 +157,26 @@ package struct ModelFamily: Sendable {
   package struct Agreement: Sendable, Hashable {
     /// The output that it is about.
     package let output: String
-    /// Peak signal-to-noise ratio in decibels that the int8 form has to reach.
-    package let decibels: Double
-    /// Width of the output's range: 2 for values in [-1, 1].
-    package let range: Double
+    package let measure: Measure
     package let reason: String
-  }
-}
 
-/// A model whose family is known.
-package struct FamilyModel: Sendable {
-  package let family: ModelFamily
-  package let traits: [ModelFamily.Trait]
-  package let inputs: [Port]
-  package let outputs: [Port]
-
-  /// A named input or output with its type.
-  package struct Port: Sendable {
-    package let name: String
-    package let type: TensorType
-  }
-
-  /// Recognises `graph`: by what a bundle recorded, else by structure. Nil for everything else, which
-  /// stays a plain graph.
-  package init?(_ graph: Graph, among families: [ModelFamily] = allFamilies) {
-    let recorded = graph.metadata[Self.key].flatMap { name in
-      families.first { $0.name == name }
+    package init(output: String, measure: Measure, reason: String) {
+      self.output = output
+      self.measure = measure
+      self.reason = reason
     }
-    if let recorded {
-      let prefix = Self.key + "."
-      family = recorded
-      traits = graph.metadata.filter { $0.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }
-        .map { ModelFamily.Trait(String($0.key.dropFirst(prefix.count)), $0.value) }
-    } else {
-      let found = families.lazy.compactMap { family in
-        family.recognise(graph).map { (family, $0) }
-      }.first
-      guard let found else { return nil }
-      family = found.0
-      traits = found.1
-    }
-    inputs = graph.inputs.map { Port(name: $0.name, type: graph.type($0.value)) }
-    outputs = graph.outputs.map { Port(name: $0.name, type: graph.type($0.value)) }
   }
 
-  private static let key = "family"
-
-  /// `graph` with the family on record, for passes may hide the structure that showed it.
-  package func recorded(in graph: Graph) -> Graph {
-    var graph = graph
-    graph.metadata[Self.key] = family.name
-    for trait in traits { graph.metadata["\(Self.key).\(trait.name)"] = trait.value }
-    return graph
-  }
-
-  package func trait(_ name: String) -> String? { traits.first { $0.name == name }?.value }
-
-  package var agreements: [ModelFamily.Agreement] { family.agreements(self) }
-
-  /// The first rule that keeps `node` in float.
-  package func reasonToStayFloat(_ node: Node, in graph: Graph) -> String? {
-    family.staysFloat.first { $0.matches(graph, node) }?.reason
+  /// What is measured between two forms of an output, and the bound that it has to keep.
+  package enum Measure: Sendable, Hashable {
+    /// Peak signal-to-noise ratio for values over `range`, at least so many decibels.
+    case peakRatio(range: Double, atLeast: Double)
+    /// The share of rows whose greatest element is at the same place, at least so much.
+    case topAgreement(atLeast: Double)
+    /// The mean over rows of Σ p·ln(p/q), at most so much.
+    case divergence(atMost: Double)
+    /// The mean absolute difference, at most so much.
+    case meanError(atMost: Double)
   }
 }
 

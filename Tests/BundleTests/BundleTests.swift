@@ -13,6 +13,7 @@ func expectSame(_ a: BundleContents, _ b: BundleContents) {
   #expect(a.manifest == b.manifest)
   #expect(a.records == b.records)
   #expect(a.goldens == b.goldens)
+  #expect(a.join == b.join)
 }
 
 @Suite struct BundleTests {
@@ -24,6 +25,27 @@ func expectSame(_ a: BundleContents, _ b: BundleContents) {
     #expect(reader.graphNames == ["main", "bank"])
     #expect(reader.recordNames == ["calibration", "family", "manifest"])
     expectSame(contents, try reader.contents(operators: Sample.operators))
+  }
+
+  @Test func joinedPartsReadBack() throws {
+    let contents = try Sample.joined()
+    let bytes = try BundleWriter().bytes(of: contents)
+    let reader = try BundleReader(bytes: bytes)
+    #expect(reader.version == 2)
+    expectSame(contents, try reader.contents(operators: Sample.operators))
+    #expect(try contents.join?.order() == ["front", "bank"])
+    #expect(
+      try BundleReader(bytes: try BundleWriter().bytes(of: try Sample.contents())).version == 1)
+  }
+
+  @Test func aJoinOfVersionOneIsARecordLikeAnyOther() throws {
+    var contents = try Sample.contents()
+    contents.records["join"] = ["anything": true]
+    let bytes = try BundleWriter().bytes(of: contents)
+    expectSame(contents, try BundleReader(bytes: bytes).contents(operators: Sample.operators))
+    contents.join = try Sample.joined().join
+    let changed = contents
+    #expect(throws: ModelError.self) { try BundleWriter().bytes(of: changed) }
   }
 
   @Test func sameContentsGiveTheSameBytes() throws {

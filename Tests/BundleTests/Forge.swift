@@ -21,8 +21,11 @@ struct Forge {
   var header: (JSON) -> [UInt8] = { $0.bytes }
   /// Members that the header has besides `sections` and `tensors`.
   var extra: [String: JSON] = [:]
+  /// Of the bundle that was taken apart.
+  var version: UInt8
 
   init(_ bundle: [UInt8]) throws {
+    version = bundle[8]
     let plain = try PlainReader(Data(bundle))
     let headerLength = Int(bundle[16]) | Int(bundle[17]) << 8
     guard case .object(let header) = try JSON(bytes: Array(bundle[64..<64 + headerLength])),
@@ -78,15 +81,16 @@ struct Forge {
   }
 
   func bytes() -> [UInt8] {
-    Forge.assemble(header: header(json), rest: parts.flatMap(\.frame))
+    Forge.assemble(header: header(json), rest: parts.flatMap(\.frame), version: version)
   }
 
   static func assemble(
     header: [UInt8], rest: [UInt8], flags: UInt8 = 0, fileLength: Int? = nil,
-    headerLength: Int? = nil
+    headerLength: Int? = nil, version: UInt8 = 1
   ) -> [UInt8] {
     let magic: [UInt8] = [0x89, 0x4D, 0x41, 0x51, 0x0D, 0x0A, 0x1A, 0x0A]
-    let file = magic + little(1, 4) + [flags, 0, 0, 0] + little(headerLength ?? header.count, 8)
+    let file =
+      magic + little(Int(version), 4) + [flags, 0, 0, 0] + little(headerLength ?? header.count, 8)
     let length = little(fileLength ?? 64 + header.count + rest.count, 8)
     return file + length + Array(SHA256.hash(data: header)) + header + rest
   }

@@ -33,7 +33,7 @@ struct PlainReader {
     // B2…B5: the preamble.
     try require("B2", file.count >= 64)
     try require("B2", Array(file[0..<8]) == [0x89, 0x4D, 0x41, 0x51, 0x0D, 0x0A, 0x1A, 0x0A])
-    try require("B3", number(8, 4) == 1 && number(12, 4) <= 1)
+    try require("B3", (1...2).contains(number(8, 4)) && number(12, 4) <= 1)
     try require("B4", number(24, 8) == file.count)
     let isSigned = number(12, 4) == 1
     let headerEnd = 64 + number(16, 8)
@@ -86,6 +86,43 @@ struct PlainReader {
     for (index, section) in sections.enumerated() where section.kind == "tensors" {
       try require("B13", used[index] == section.content.count)
     }
+    if number(8, 4) == 2 { try readJoin() }
+  }
+
+  /// `B22`, `B24`: family, parts with their roles, and joins as `from.port rule to.port`.
+  private(set) var join: (family: String, parts: [String], joins: [String])?
+
+  private mutating func readJoin() throws {
+    let graphs = sections.filter { $0.kind == "graph" }.map(\.name)
+    guard let section = sections.first(where: { $0.kind == "record" && $0.name == "join" }) else {
+      throw Failure("B22")
+    }
+    let json = try object(try JSONSerialization.jsonObject(with: section.content))
+    let parts = try objects(json["parts"])
+    try require("B22", try parts.map { try string($0["graph"]) } == graphs)
+    let roles = try parts.map { try string($0["role"]) }
+    try require("B22", Set(roles).count == roles.count)
+    var feeders: [String: [String]] = [:]
+    var ends: Set<String> = []
+    var joins: [String] = []
+    for entry in try objects(json["joins"]) {
+      let (from, to) = (try object(entry["from"]), try object(entry["to"]))
+      let (source, target) = (try string(from["part"]), try string(to["part"]))
+      try require("B23", graphs.contains(source) && graphs.contains(target))
+      let end = "\(target).\(try string(to["port"]))"
+      try require("B24", ends.insert(end).inserted)
+      feeders[target, default: []].append(source)
+      joins.append("\(source).\(try string(from["port"])) \(try string(entry["rule"])) \(end)")
+    }
+    // B24: taking away what nothing feeds leaves nothing.
+    var left = graphs
+    while let free = left.first(where: { graph in
+      !(feeders[graph] ?? []).contains { left.contains($0) }
+    }) {
+      left.removeAll { $0 == free }
+    }
+    try require("B24", left.isEmpty)
+    join = (try string(json["family"]), zip(graphs, roles).map { "\($0) \($1)" }, joins)
   }
 
   /// `T8`, `T13`: names, types and tensors of a graph's constants.

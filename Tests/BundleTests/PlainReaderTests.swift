@@ -11,6 +11,9 @@ import Testing
     let reader = try BundleReader(bytes: bytes)
     let contents = try reader.contents(operators: Sample.operators)
     #expect(plain.sections.map(\.name) == reader.header.sections.map(\.name))
+    #expect(plain.join?.family == contents.join?.family)
+    #expect(plain.join?.parts == contents.join?.parts.map { "\($0.graph) \($0.role)" })
+    #expect(plain.join?.joins == contents.join?.links.map { "\($0.from) \($0.rule) \($0.to)" })
     #expect(plain.publicKey.map { [UInt8]($0) } == reader.signer?.bytes)
     for named in contents.graphs {
       let constants = try plain.constants(of: named.name)
@@ -32,6 +35,7 @@ import Testing
   }
 
   @Test func bothReadWhatTheWriterWrites() throws {
+    try expectAgreement(try BundleWriter().bytes(of: try Sample.joined()))
     try expectAgreement(try BundleWriter().bytes(of: try Sample.contents()))
     try expectAgreement(
       try BundleWriter(signingKey: try Sample.key()).bytes(of: try Sample.contents()))
@@ -44,6 +48,9 @@ import Testing
     try BundleWriter().write(try Sample.contents(), to: folder + "/sample.maq")
     try BundleWriter(signingKey: try Sample.key())
       .write(try Sample.contents(), to: folder + "/sample-signed.maq")
+    try BundleWriter().write(
+      try Sample.joined(),
+      to: Sample.root.appending(path: "golden/bundles/v2/joined.maq").path())
   }
 
   /// Bundles that were written once must be readable for good.
@@ -54,6 +61,16 @@ import Testing
     try expectAgreement(bytes)
     expectSame(
       try Sample.contents(), try BundleReader(bytes: bytes).contents(operators: Sample.operators))
+  }
+}
+
+extension PlainReaderTests {
+  @Test func bothReadTheCommittedBundleOfVersionTwo() throws {
+    let url = Sample.root.appending(path: "golden/bundles/v2/joined.maq")
+    let bytes = [UInt8](try Data(contentsOf: url))
+    try expectAgreement(bytes)
+    expectSame(
+      try Sample.joined(), try BundleReader(bytes: bytes).contents(operators: Sample.operators))
   }
 }
 

@@ -27,15 +27,18 @@ struct Rejected: Sendable {
 struct RejectedCorpus {
   let good: [UInt8]
   let signed: [UInt8]
+  /// Of version 2.
+  let joined: [UInt8]
 
   init() throws {
     good = try BundleWriter().bytes(of: try Sample.contents())
+    joined = try BundleWriter().bytes(of: try Sample.joined())
     signed = try BundleWriter(signingKey: try Sample.key()).bytes(of: try Sample.contents())
   }
 
   func all() throws -> [Rejected] {
     try truncated() + preambles() + headers() + jsonForms() + frames() + tensors() + contents()
-      + signatures()
+      + joins() + signatures()
   }
 
   private var headerEnd: Int { 64 + Int(good[16]) | Int(good[17]) << 8 }
@@ -99,7 +102,9 @@ struct RejectedCorpus {
     bytes[8] = 0
     rejected.append(Rejected("version-0", .unsupportedFeature, bytes))
     bytes[8] = 2
-    rejected.append(Rejected("version-2", .unsupportedFeature, bytes))
+    rejected.append(Rejected("version-2", .malformedInput, bytes))
+    bytes[8] = 3
+    rejected.append(Rejected("version-3", .unsupportedFeature, bytes))
     let huge = [UInt8](repeating: 0xFF, count: 8)
     bytes = good
     bytes.replaceSubrange(16..<24, with: huge)

@@ -60,6 +60,23 @@ enum Sample {
       ])
   }
 
+  /// Two graphs of which one feeds the other: version 2.
+  static func joined() throws -> BundleContents {
+    var contents = try contents()
+    var front = Graph()
+    let x = try front.addInput("x", TensorType(.float32, [4]))
+    try front.addOutput("y", try front.appendOne(Relu(), named: "y", to: [x]))
+    try front.addOutput("z", try front.appendOne(Tanh(), named: "z", to: [x]))
+    contents.graphs = [.init("front", front)] + contents.graphs.filter { $0.name == "bank" }
+    contents.goldens = []
+    contents.join = BundleJoin(
+      family: "sample",
+      parts: [.init(graph: "front", role: "front"), .init(graph: "bank", role: "bank")],
+      links: [.init(from: .init("front", "y"), to: .init("bank", "query"))],
+      settings: ["words": ["yes", "no"]])
+    return contents
+  }
+
   static let root = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "../..").standardized
 

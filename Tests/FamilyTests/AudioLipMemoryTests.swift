@@ -29,22 +29,22 @@ import Testing
   func everyDialectIsRecognisedByStructure(dialect: String) throws {
     let model = try #require(FamilyModel(try graph(dialect)))
     #expect(model.family.name == "audio-lip-memory")
-    #expect(model.trait("face-size") == "64")
-    #expect(model.trait("memory-slots") == "96")
-    #expect(model.trait("memory-key-width") == "80")
-    #expect(model.trait("memory-value-width") == "80")
-    #expect(model.trait("memory-radius") == "16")
-    #expect(model.trait("skip-widths") == "80 56 48 32 24 16 8")
-    #expect(model.agreements.map(\.output) == ["frames"])
+    #expect(model.parts[0].trait("face-size") == "64")
+    #expect(model.parts[0].trait("memory-slots") == "96")
+    #expect(model.parts[0].trait("memory-key-width") == "80")
+    #expect(model.parts[0].trait("memory-value-width") == "80")
+    #expect(model.parts[0].trait("memory-radius") == "16")
+    #expect(model.parts[0].trait("skip-widths") == "80 56 48 32 24 16 8")
+    #expect(model.family.agreements(model.parts[0]).map(\.output) == ["frames"])
   }
 
   @Test func passesMayHideTheStructureOnceItIsRecorded() throws {
     let graph = try graph("d3")
     let model = try #require(FamilyModel(graph))
-    let optimised = try Pipeline.portable.run(on: model.recorded(in: graph))
+    let optimised = try Pipeline.portable.run(on: model.recorded(in: graph, part: model.parts[0]))
     let again = try #require(FamilyModel(optimised))
     #expect(again.family.name == model.family.name)
-    #expect(again.traits == model.traits)
+    #expect(again.parts[0].traits == model.parts[0].traits)
   }
 
   /// A change for each thing that the family is recognised by.
@@ -76,7 +76,7 @@ import Testing
 
   @Test func speechAndAFaceBecomeInputs() throws {
     let model = try #require(FamilyModel(try graph("d1")))
-    let prepared = try model.family.prepare(model, try media())
+    let prepared = try AudioLipMemory.prepare(model, try media())
     #expect(prepared.count == 24)
     let inputs = try prepared.inputs([0, 5, 23])
     #expect(inputs["audio"]?.shape == (try Shape([3, 1, 80, 16])))
@@ -91,7 +91,7 @@ import Testing
   @Test func outputsBecomePictures() throws {
     let model = try #require(FamilyModel(try graph("d1")))
     let frames = Tensor.filled(.float32, try Shape([2, 3, 64, 64]), with: 1)
-    let pictures = try model.family.pictures(model, ["frames": frames], try media())
+    let pictures = try AudioLipMemory.pictures(model, ["frames": frames], try media())
     #expect(pictures.count == 2)
     #expect(pictures[0].width == 256)
     #expect(pictures[0].pixels[(100 * 256 + 100) * 3] == 255)
@@ -100,7 +100,7 @@ import Testing
   @Test func missingMediaAreNamed() throws {
     let model = try #require(FamilyModel(try graph("d1")))
     let silent = MediaInputs(picture: try media().picture)
-    let error = #expect(throws: ModelError.self) { try model.family.prepare(model, silent) }
+    let error = #expect(throws: ModelError.self) { try AudioLipMemory.prepare(model, silent) }
     #expect(error?.code == .missingInput)
   }
 }

@@ -81,14 +81,14 @@ import Testing
     let speech = try Recording(
       contentsOf: Self.golden.appending(path: "media/speech/cards_001.wav").path())
     try Recording(samples: Array(speech.samples.prefix(6000)), rate: speech.rate)
-      .writeWAV(to: path("short.wav"))
+      .write(to: path("short.wav"))
     var request = Execution(
       model: Self.model,
       inputs: [
         ("audio", path("short.wav")),
         ("faces", Self.golden.appending(path: "media/face.png").path()),
       ], output: path("out"))
-    request.box = try FaceBox.parse("70,75,180,185")
+    request.media.box = try FaceBox.parse("70,75,180,185")
     #expect(try request.run().passed)
     let frames = try FileManager.default.contentsOfDirectory(atPath: path("out/frames")).sorted()
     #expect(frames.count == 6 && frames.first == "00000.png")

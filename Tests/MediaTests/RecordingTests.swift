@@ -14,7 +14,7 @@ import Testing
   @Test func aWrittenFileReadsBack() throws {
     let scratch = try Scratch()
     let samples: [Float] = (0..<1000).map { Float($0 % 100) / 128 - 0.25 }
-    try Recording(samples: samples, rate: 22_050).writeWAV(to: scratch.path("a.wav"))
+    try Recording(samples: samples, rate: 22_050).write(to: scratch.path("a.wav"))
     let read = try Recording(contentsOf: scratch.path("a.wav"))
     #expect(read.rate == 22_050)
     #expect(read.samples == samples)
@@ -45,9 +45,9 @@ import Testing
   @Test func silenceIsRefused() throws {
     let scratch = try Scratch()
     let silent = Recording(samples: [Float](repeating: 0, count: 8000), rate: 16_000)
-    try silent.writeWAV(to: scratch.path("silent.wav"))
+    try silent.write(to: scratch.path("silent.wav"))
     #expect(code(scratch.path("silent.wav")) == .invalidValue)
-    try Recording(samples: [], rate: 16_000).writeWAV(to: scratch.path("empty.wav"))
+    try Recording(samples: [], rate: 16_000).write(to: scratch.path("empty.wav"))
     #expect(code(scratch.path("empty.wav")) == .invalidValue)
   }
 
@@ -62,7 +62,7 @@ import Testing
 
   @Test func aRateThatIsNoRateIsRefused() throws {
     let scratch = try Scratch()
-    try Recording(samples: [0.5, 0.5, 0.5], rate: 7).writeWAV(to: scratch.path("slow.wav"))
+    try Recording(samples: [0.5, 0.5, 0.5], rate: 7).write(to: scratch.path("slow.wav"))
     #expect(code(scratch.path("slow.wav")) == .limitExceeded)
   }
 }

@@ -4,10 +4,10 @@ import TensorCore
 extension AudioLipMemory {
   /// One sample for each video frame, 25 a second: its window of speech, and the face with its lower
   /// half masked beside the whole of it.
-  @Sendable static func prepare(
+  @Sendable package static func prepare(
     _ model: FamilyModel, _ media: MediaInputs
   ) throws(ModelError) -> PreparedMedia {
-    let roles = try Roles(model)
+    let roles = try Roles(model.parts[0])
     let mel = try MelSpectrogram(try media.requireRecording())
     let starts = mel.windowStarts()
     let picture = try media.requirePicture()
@@ -29,10 +29,10 @@ extension AudioLipMemory {
   }
 
   /// Each frame as a picture, put back where the face was if a box said where.
-  @Sendable static func pictures(
+  @Sendable package static func pictures(
     _ model: FamilyModel, _ outputs: [String: Tensor], _ media: MediaInputs
   ) throws(ModelError) -> [Image] {
-    let roles = try Roles(model)
+    let roles = try Roles(model.parts[0])
     guard let frames = outputs[roles.frames] else {
       throw ModelError(.missingInput, "there is no output '\(roles.frames)'")
     }

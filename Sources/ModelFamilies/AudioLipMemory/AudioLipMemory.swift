@@ -10,26 +10,27 @@ extension ModelFamily {
   package static let audioLipMemory = ModelFamily(
     name: "audio-lip-memory",
     title: "audio-lip-memory talking face",
+    roles: ["generator"],
     recognise: AudioLipMemory.recognise,
-    prepare: AudioLipMemory.prepare,
-    pictures: AudioLipMemory.pictures,
+    media: [.audio, .face],
+    perform: framewise(prepare: AudioLipMemory.prepare, pictures: AudioLipMemory.pictures),
     staysFloat: [
       FloatRule("an address is a share of e^(radius · cosine), which eight bits are too coarse for")
       {
         Swift.type(of: $1.op).name == "Softmax"
       }
     ],
-    agreements: { model in
-      guard let roles = try? AudioLipMemory.Roles(model) else { return [] }
+    agreements: { part in
+      guard let roles = try? AudioLipMemory.Roles(part) else { return [] }
       return [
         Agreement(
-          output: roles.frames, decibels: 35, range: 2,
+          output: roles.frames, measure: .peakRatio(range: 2, atLeast: 35),
           reason: "above 35 dB the two pictures cannot be told apart side by side")
       ]
     })
 }
 
-enum AudioLipMemory {
+package enum AudioLipMemory {
   /// Which port is which, by shape: names are the exporter's choice.
   struct Roles {
     let audio: String
@@ -38,7 +39,7 @@ enum AudioLipMemory {
     let address: String?
     let faceSize: Int
 
-    init(_ model: FamilyModel) throws(ModelError) {
+    init(_ part: FamilyModel.Part) throws(ModelError) {
       func named(
         _ ports: [FamilyModel.Port], _ what: String, _ fits: ([Int?]) -> Bool
       ) throws(ModelError) -> FamilyModel.Port {
@@ -50,24 +51,24 @@ enum AudioLipMemory {
         return found[0]
       }
       let window = [1, MelSpectrogram.bands, MelSpectrogram.windowColumns]
-      audio = try named(model.inputs, "audio, N×1×80×16") {
+      audio = try named(part.inputs, "audio, N×1×80×16") {
         $0.count == 4 && Array($0.dropFirst()) == window
       }.name
-      let face = try named(model.inputs, "faces, N×6×S×S") {
+      let face = try named(part.inputs, "faces, N×6×S×S") {
         $0.count == 4 && $0[1] == 6 && $0[2] != nil && $0[2] == $0[3]
       }
       faces = face.name
       let size = face.type.dimensions?[2].value ?? 0
       faceSize = size
-      frames = try named(model.outputs, "frames, N×3×S×S") {
+      frames = try named(part.outputs, "frames, N×3×S×S") {
         $0.count == 4 && Array($0.dropFirst()) == [3, size, size]
       }.name
-      address = try? named(model.outputs, "address, N×slots") { $0.count == 2 }.name
+      address = try? named(part.outputs, "address, N×slots") { $0.count == 2 }.name
     }
   }
 
   /// Six transposed convolutions, seven skips, a bounded output, and a key-value memory.
-  @Sendable static func recognise(_ graph: Graph) -> [ModelFamily.Trait]? {
+  @Sendable static func recognise(_ graph: Graph) -> ModelFamily.Recognition? {
     let view = GraphView(graph)
     let window: [Int?] = [1, MelSpectrogram.bands, MelSpectrogram.windowColumns]
     let inputs = graph.inputs.compactMap { view.extents($0.value) }.filter { $0.count == 4 }
@@ -88,7 +89,7 @@ enum AudioLipMemory {
     let widths = skips.compactMap { node in
       node.inputs.last.flatMap { $0 }.flatMap { view.extents($0)?[1] }
     }
-    return [
+    let traits = [
       ModelFamily.Trait("face-size", "\(size)"),
       ModelFamily.Trait("memory-key-width", "\(memory.keyWidth)"),
       ModelFamily.Trait("memory-radius", text(memory.radius)),
@@ -96,6 +97,7 @@ enum AudioLipMemory {
       ModelFamily.Trait("memory-value-width", "\(memory.valueWidth)"),
       ModelFamily.Trait("skip-widths", widths.map(String.init).joined(separator: " ")),
     ]
+    return ModelFamily.Recognition("generator", traits)
   }
 
   private static func text(_ value: Double) -> String {

@@ -16,13 +16,18 @@ struct BenchCommand: ParsableCommand {
   @Option(name: .long, help: "Timed runs.")
   var runs = 20
 
+  @Flag(name: .long, help: "Show how the time is spent.")
+  var perOperator = false
+
   @Option(
     name: .long,
     help: ArgumentHelp("A folder of samples; one run is all of them.", valueName: "dir"))
   var inputs: String?
 
-  @Flag(name: .long, help: "Show how the time is spent.")
-  var perOperator = false
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The part that is meant, where there are several.", valueName: "part"))
+  var part: String?
 
   @OptionGroup var execution: ExecutionArguments
   @OptionGroup var output: OutputOptions
@@ -30,8 +35,9 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     try report(output) { (progress) throws(ModelError) in
       try Benchmark(
-        file, batch: batch, runs: runs, perOperator: perOperator, samples: inputs,
-        options: execution.options, progress: progress)
+        file, part: part, batch: batch, runs: runs, perOperator: perOperator, samples: inputs,
+        options: execution.options,
+        progress: progress)
     }
   }
 }

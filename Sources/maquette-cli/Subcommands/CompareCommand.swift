@@ -19,13 +19,18 @@ struct CompareCommand: ParsableCommand {
     help: ArgumentHelp("A folder of samples; the first one is used.", valueName: "dir"))
   var inputs: String
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The part that is meant, where there are several.", valueName: "part"))
+  var part: String?
+
   @OptionGroup var execution: ExecutionArguments
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     try report(output) { (progress) throws(ModelError) in
       try LayerwiseComparison(
-        a, against: b, inputs: inputs, options: execution.options, progress: progress)
+        a, against: b, inputs: inputs, part: part, options: execution.options, progress: progress)
     }
   }
 }

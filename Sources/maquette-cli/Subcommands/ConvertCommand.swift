@@ -7,12 +7,21 @@ struct ConvertCommand: ParsableCommand {
     commandName: "convert",
     abstract: "Convert an ONNX model to a bundle, in float32 or int8.",
     discussion: """
+      Several models that work together become the parts of one bundle: give each as --part NAME=FILE. \
+      Where the family of a single model keeps it as several parts, it becomes these.
+
       The calibration folder holds .npz sets keyed by input name, ONNX test folders, or media where the \
-      model's family knows what to do with them: recordings (.wav .flac .ogg) and one picture (.png).
+      model's family knows what to do with them: recordings (.wav .flac .ogg) and a picture of a face \
+      (.png), folders of frames, or photographs (.png). A folder PART in it is for that part alone.
       """)
 
   @Argument(help: "The model to convert.")
-  var model: String
+  var model: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("A model that becomes a part of the bundle.", valueName: "name=file"))
+  var part: [String] = []
 
   @Option(name: .shortAndLong, help: ArgumentHelp("The bundle to write.", valueName: "file"))
   var output: String
@@ -25,7 +34,15 @@ struct ConvertCommand: ParsableCommand {
 
   func run() throws {
     try report(reporting) { (progress) throws(ModelError) in
-      var request = try conversion.request(model: model, output: output)
+      var models: [(part: String, file: String)] = model.map { [("main", $0)] } ?? []
+      for text in part {
+        let (name, file) = try assignment(text, as: "NAME=FILE")
+        models.append((name, file))
+      }
+      guard !models.isEmpty else {
+        throw ModelError(.usage, "give a model, or parts with --part NAME=FILE")
+      }
+      var request = try conversion.request(models: models, output: output)
       request.precision = precision
       return try request.run(progress)
     }
@@ -60,10 +77,28 @@ struct ConversionArguments: ParsableArguments {
     help: ArgumentHelp("Stop optimising after so many rewrites.", valueName: "rewrites"))
   var stopAfter: Int?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The words of a lip reader, one a line, in its order.", valueName: "file"))
+  var words: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Something else that the family takes: a text file of lines.", valueName: "name=file"))
+  var setting: [String] = []
+
   @OptionGroup var face: FaceBoxArguments
 
-  func request(model: String, output: String) throws(ModelError) -> Conversion {
-    var request = Conversion(model: model, output: output)
+  func request(
+    models: [(part: String, file: String)], output: String
+  ) throws(ModelError) -> Conversion {
+    var request = Conversion(models: models, output: output)
+    for text in setting {
+      let (name, file) = try assignment(text, as: "NAME=FILE")
+      request.settings[name] = file
+    }
+    if let words { request.settings["words"] = words }
     request.calibration = calibration
     request.method = try CalibrationMethods.named(method)
     request.golden = golden

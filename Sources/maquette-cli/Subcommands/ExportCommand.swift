@@ -13,11 +13,18 @@ struct ExportCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: ArgumentHelp("The ONNX model to write.", valueName: "file"))
   var output: String
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The part that is meant, where there are several.", valueName: "part"))
+  var part: String?
+
   @OptionGroup var reporting: OutputOptions
 
   func run() throws {
     try report(reporting) { (progress) throws(ModelError) in
-      try Export(model: file, output: output).run(progress)
+      var request = Export(model: file, output: output)
+      request.part = part
+      return try request.run(progress)
     }
   }
 }

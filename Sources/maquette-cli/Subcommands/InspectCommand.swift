@@ -17,6 +17,11 @@ struct InspectCommand: ParsableCommand {
   @Flag(name: .long, help: "Print the whole graph in its text form.")
   var graph = false
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The part that is meant, where there are several.", valueName: "part"))
+  var part: String?
+
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -30,7 +35,7 @@ struct InspectCommand: ParsableCommand {
       return try report(output) { (_) throws(ModelError) in OperatorTable() }
     }
     if graph {
-      return try report(output) { (_) throws(ModelError) in try GraphListing(of: file) }
+      return try report(output) { (_) throws(ModelError) in try GraphListing(of: file, part: part) }
     }
     try report(output) { (_) throws(ModelError) in try Inspection(of: file) }
   }

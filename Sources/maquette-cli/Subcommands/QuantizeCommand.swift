@@ -19,7 +19,7 @@ struct QuantizeCommand: ParsableCommand {
 
   func run() throws {
     try report(reporting) { (progress) throws(ModelError) in
-      var request = try conversion.request(model: file, output: output)
+      var request = try conversion.request(models: [("main", file)], output: output)
       request.precision = .int8
       return try request.run(progress)
     }

@@ -40,6 +40,11 @@ struct VerifyCommand: ParsableCommand {
       "An output that is an input of the next sample; once for each.", valueName: "output=input"))
   var carry: [String] = []
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The part that is meant, where there are several.", valueName: "part"))
+  var part: String?
+
   @OptionGroup var execution: ExecutionArguments
   @OptionGroup var output: OutputOptions
 
@@ -51,6 +56,7 @@ struct VerifyCommand: ParsableCommand {
       request.absolute = atol
       request.signalToNoise = minSqnr
       request.exact = exact
+      request.part = part
       request.carried = try carry.map { (text) throws(ModelError) in
         let (output, input) = try assignment(text, as: "OUTPUT=INPUT")
         return CarriedState(output: output, input: input)

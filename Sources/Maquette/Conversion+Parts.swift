@@ -1,0 +1,202 @@
+import Foundation
+import ModelBundle
+import ModelFamilies
+import ModelIR
+import ModelQuantization
+import OnnxFormat
+import TensorCore
+
+/// A file that becomes a part, or several.
+struct ConversionSource {
+  let part: String
+  let file: ModelFile
+}
+
+/// Samples by the part that they are for.
+final class Gathered {
+  private var samples: [String: [Sample]] = [:]
+  private var limit: Int
+
+  init(limit: Int) { self.limit = limit }
+
+  func restart(limit: Int) {
+    samples = [:]
+    self.limit = limit
+  }
+
+  func add(_ part: String, _ sample: Sample) {
+    if samples[part, default: []].count < limit { samples[part, default: []].append(sample) }
+  }
+
+  var isEmpty: Bool { samples.isEmpty }
+  var hasOutputs: Bool { samples.values.contains { $0.contains { !$0.outputs.isEmpty } } }
+  subscript(_ part: String) -> [Sample] { samples[part] ?? [] }
+}
+
+/// What is seen of a part while samples go by.
+final class PartObserver {
+  private let part: ModelPart
+  private let prepared: Graph
+  private var calibration: Calibration
+
+  init(_ part: ModelPart, threads: Int) throws(ModelError) {
+    self.part = part
+    prepared = try Quantizer.prepared(part.graph)
+    calibration = Calibration(prepared, threads: threads)
+  }
+
+  var samples: Int { calibration.samples }
+
+  func observe(_ sample: Sample) throws(ModelError) {
+    let inputs = try during("calibrating '\(part.name)' with '\(sample.name)'") {
+      () throws(ModelError) in try prepared.ordered(sample.inputs)
+    }
+    try calibration.observe(inputs)
+  }
+
+  func quantized(_ request: Conversion, _ family: FamilyModel?) throws(ModelError) -> ModelPart {
+    var quantizer = Quantizer(method: request.method, keptFloat: request.keptFloat)
+    if let family {
+      for node in prepared.nodes {
+        guard let reason = family.reasonToStayFloat(node, in: prepared) else { continue }
+        quantizer.keptFloat.insert(node.name)
+        quantizer.keptFloatReasons[node.name] = reason
+      }
+    }
+    let made = try quantizer.quantize(calibration)
+    return ModelPart(name: part.name, graph: made.graph, record: made.record)
+  }
+}
+
+extension Conversion {
+  /// Reads the files.
+  ///
+  /// - Throws: `usage` for parts of one name or none, and for int8 without samples.
+  func sources() throws(ModelError) -> [ConversionSource] {
+    guard !models.isEmpty else { throw ModelError(.usage, "there is no model to convert") }
+    guard Set(models.map(\.part)).count == models.count else {
+      throw ModelError(.usage, "two parts have one name")
+    }
+    let sources = try models.map { (model) throws(ModelError) in
+      guard Conversion.isPartName(model.part) else {
+        throw ModelError(
+          .usage, "'\(model.part)' is no name of a part: lower-case letters, digits and hyphens")
+      }
+      return ConversionSource(part: model.part, file: try ModelFile(model.file))
+    }
+    guard precision == .int8 else { return sources }
+    guard calibration != nil else {
+      throw ModelError(.usage, "int8 needs samples to calibrate with: give --calibration DIR")
+    }
+    for source in sources where source.file.isQuantized {
+      throw ModelError(
+        .unsupportedFeature,
+        "'\(source.file.path)' is quantized already; convert the float model")
+    }
+    return sources
+  }
+
+  private static func isPartName(_ name: String) -> Bool {
+    !name.isEmpty && name.utf8.count <= 64
+      && name.allSatisfy { ("a"..."z").contains($0) || ("0"..."9").contains($0) || $0 == "-" }
+  }
+
+  /// The lines of the settings' files, on top of what a bundle that is converted has.
+  func readSettings() throws(ModelError) -> [String: [String]] {
+    var read: [String: [String]] = [:]
+    for (name, path) in settings.sorted(by: { $0.key < $1.key }) {
+      let bytes = try FileAccess.read(path)
+      guard bytes.count <= 16 << 20 else {
+        throw ModelError(.limitExceeded, "'\(path)' is larger than 16 MiB")
+      }
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw ModelError(.malformedInput, "'\(path)' is not UTF-8")
+      }
+      let lines = text.split(whereSeparator: \.isNewline).map(String.init)
+      guard !lines.isEmpty else { throw ModelError(.invalidValue, "'\(path)' has no lines") }
+      read[name] = lines
+    }
+    return read
+  }
+
+  /// The parts that the files hold, and the family that they are of together.
+  func recognised(
+    _ sources: [ConversionSource], _ settings: [String: [String]]
+  ) throws(ModelError) -> ([ModelPart], FamilyModel?) {
+    var parts: [ModelPart] = []
+    var settings = settings
+    for source in sources {
+      let isWhole = source.file.parts.count > 1
+      for part in source.file.parts {
+        let name = isWhole ? part.name : source.part
+        let family = FamilyModel(part.graph)
+        let pieces =
+          isWhole || part.isQuantized ? [] : try family?.family.split(part.graph) ?? []
+        guard pieces.count > 1 else {
+          parts.append(
+            ModelPart(
+              name: name, graph: part.graph, goldens: part.goldens, record: part.record,
+              sourceNodes: part.sourceNodes))
+          continue
+        }
+        for piece in pieces {
+          parts.append(ModelPart(name: piece.name ?? name, graph: piece.graph))
+        }
+      }
+      settings.merge(source.file.family?.settings ?? [:], uniquingKeysWith: { given, _ in given })
+    }
+    guard Set(parts.map(\.name)).count == parts.count else {
+      throw ModelError(.usage, "two parts have one name")
+    }
+    let family = FamilyModel(
+      parts.map { (name: $0.name, graph: $0.graph) }, settings: settings)
+    for name in settings.keys.sorted() {
+      guard let family, family.family.settings.contains(where: { $0.name == name }) else {
+        throw ModelError(
+          .usage, "\(family.map { "the \($0.family.title)" } ?? "the model") takes no '\(name)'")
+      }
+    }
+    return (parts, family)
+  }
+
+  /// How the parts work together; nil for a graph by itself.
+  func join(_ parts: [ModelPart], _ family: FamilyModel?) -> BundleJoin? {
+    guard parts.count > 1 || !(family?.settings ?? [:]).isEmpty else { return nil }
+    return BundleJoin(
+      family: family?.family.name ?? "plain",
+      parts: parts.map { part in
+        BundleJoin.Part(
+          graph: part.name,
+          role: family?.parts.first { $0.name == part.name }?.role ?? part.name)
+      },
+      links: (family?.links ?? []).map { link in
+        BundleJoin.Link(
+          from: .init(link.from.part, link.from.port), to: .init(link.to.part, link.to.port),
+          rule: link.rule)
+      },
+      settings: (family?.settings ?? [:]).mapValues { .array($0.map { .string($0) }) })
+  }
+
+  /// Watches every part while the samples of a folder go by.
+  func observe(
+    _ parts: [ModelPart], _ family: FamilyModel?, in folder: String, _ samples: Gathered,
+    _ progress: ProgressObserver
+  ) throws(ModelError) -> [PartObserver] {
+    let observers = try parts.map { (part) throws(ModelError) in
+      try PartObserver(part, threads: threads)
+    }
+    let byName = Dictionary(
+      zip(parts.map(\.name), observers), uniquingKeysWith: { $1 })
+    try PartSamples(parts, family, threads: threads).forEach(in: folder, box: box) {
+      (name, sample) throws(ModelError) in
+      guard let observer = byName[name] else { return }
+      progress("calibrating", observer.samples + 1)
+      try observer.observe(sample)
+      samples.add(name, sample)
+    }
+    for (part, observer) in zip(parts, observers) where observer.samples == 0 {
+      throw ModelError(.missingInput, "'\(folder)' holds no sample for part '\(part.name)'")
+    }
+    return observers
+  }
+}

@@ -1,0 +1,59 @@
+import Foundation
+import ModelFamilies
+import ModelVerification
+import TensorCore
+
+/// What a family's measure says of two forms of an output.
+struct Judgement {
+  /// The figure with its unit, such as "PSNR 38.1 dB".
+  let figure: String
+  /// The bound with its unit, such as "PSNR ≥ 35.0 dB".
+  let demand: String
+  let value: Double
+  let passed: Bool
+
+  init(
+    _ measure: ModelFamily.Measure, _ actual: Tensor, against expected: Tensor
+  ) throws(ModelError) {
+    switch measure {
+    case .peakRatio(let range, let bound):
+      value = try Metrics(actual, against: expected).peakSignalToNoise(range: range)
+      figure = "PSNR \(Figure.decibels(value))"
+      demand = "PSNR ≥ \(Figure.decibels(bound))"
+      passed = value >= bound
+    case .topAgreement(let bound):
+      value = try Judgement.topAgreement(actual, expected)
+      figure = String(format: "first place %.1f %%", value * 100)
+      demand = String(format: "first place ≥ %.1f %%", bound * 100)
+      passed = value >= bound
+    case .divergence(let bound):
+      let metrics = try DistributionMetrics(actual, against: expected)
+      value = metrics.meanDivergence
+      figure = "KL \(Figure.error(value))"
+      demand = "KL ≤ \(Figure.error(bound))"
+      passed = value <= bound && metrics.invalidRows == 0
+    case .meanError(let bound):
+      value = try Metrics(actual, against: expected).meanAbsoluteError
+      figure = "mean error \(Figure.error(value))"
+      demand = "mean error ≤ \(Figure.error(bound))"
+      passed = value <= bound
+    }
+  }
+
+  /// The share of rows along the last axis whose greatest element is at the same place.
+  static func topAgreement(_ actual: Tensor, _ expected: Tensor) throws(ModelError) -> Double {
+    guard actual.shape == expected.shape, let width = expected.shape.dimensions.last, width > 0
+    else {
+      throw ModelError(
+        .shapeMismatch, "\(actual.shape) cannot be compared to \(expected.shape)")
+    }
+    let (a, b) = (actual.dequantized().doubles(), expected.dequantized().doubles())
+    func top(_ values: [Double], _ start: Int) -> Int {
+      (start..<start + width).max { (values[$0], $1) < (values[$1], $0) } ?? start
+    }
+    let starts = Array(stride(from: 0, to: b.count, by: width))
+    guard !starts.isEmpty else { return 1 }
+    let same = starts.filter { top(a, $0) == top(b, $0) && a[$0].isFinite }.count
+    return Double(same) / Double(starts.count)
+  }
+}
