@@ -55,12 +55,14 @@ extension AdoptedLowering {
     return nil
   }
 
-  /// An operator without weights that has an integer form of its own.
+  /// An operator without weights that has an integer form of its own; products write float32 where the file
+  /// does not quantize them.
   private mutating func appendTransparent(_ node: Node) throws(ModelError) -> String? {
     let output = node.outputs[0]
     let data = Set(FormPlan.dataOperands(node, source))
     for operand in data.sorted() where !hasInteger(operand) { return unquantized(operand) }
-    guard let parameters = wanted[output.index] else { return AdoptedLowering.noQuantizedResult }
+    let parameters = wanted[output.index]
+    if parameters == nil, !(node.op is MatMul) { return AdoptedLowering.noQuantizedResult }
     var operands: [ValueID?] = []
     for input in node.inputs {
       guard let input else {
@@ -69,9 +71,10 @@ extension AdoptedLowering {
       }
       operands.append(data.contains(input) ? try asInteger(input) : try asPlain(input))
     }
-    finished[output.index] = try target.append(
+    let made = try target.append(
       node.op, named: node.name, to: operands, origin: node.origin,
       outputNames: [source[output].name], quantizedAs: [parameters])[0]
+    if parameters == nil { setPlain(output, to: made) } else { finished[output.index] = made }
     return nil
   }
 

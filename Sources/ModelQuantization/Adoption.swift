@@ -54,16 +54,14 @@ package struct Adoption: Sendable {
       layers: lowering.layers)
   }
 
-  /// What every model goes through, with weights left as the file stores them, products with them as
-  /// linear layers, and activations that no integer epilogue has by themselves.
+  /// What every model goes through, with weights left as the file stores them and products with them as
+  /// linear layers.
   private static func prepared(
     _ graph: Graph, observe: (Pipeline.Step, Graph) throws(ModelError) -> Void
   ) throws(ModelError) -> Graph {
     let passes: [any Pass] = allPasses.map {
       $0.name == FoldConstants.name ? Rewriting(FoldConstants(keepsScaledWeights: true)) : $0
     }
-    let formed = try Pipeline(passes + [Rewriting(MakeScaledLinear())])
-      .run(on: graph, observe: observe)
-    return try Pipeline([Rewriting(SplitActivation())]).run(on: formed, observe: observe)
+    return try Pipeline(passes + [Rewriting(MakeScaledLinear())]).run(on: graph, observe: observe)
   }
 }

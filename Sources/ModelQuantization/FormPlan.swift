@@ -48,9 +48,10 @@ struct FormPlan {
         return "the range of '\(graph[operand].name)' is not known"
       }
     }
+    if node.op is MatMul, let reason = productReason(node, graph) { return reason }
     if ranges[output] == nil { return "the range of '\(graph[output].name)' is not known" }
-    if let weighted = node.op as? any WeightedOperator {
-      return weightedReason(node, weighted, graph)
+    if node.op is any WeightedOperator {
+      return weightedReason(node, graph)
     }
     if let recurrent = node.op as? any IntegerRecurrentOperator {
       return recurrentReason(node, recurrent, graph)
@@ -62,7 +63,7 @@ struct FormPlan {
   }
 
   private static func weightedReason(
-    _ node: Node, _ op: any WeightedOperator, _ graph: Graph
+    _ node: Node, _ graph: Graph
   ) -> String? {
     guard let weight = node.inputs[1], let tensor = graph.constant(weight),
       tensor.element == .float32
@@ -70,15 +71,23 @@ struct FormPlan {
     if node.inputs.count > 2, let bias = node.inputs[2], graph.constant(bias) == nil {
       return "its bias is not constant"
     }
-    switch op.epilogue.activation {
-    case .none, .relu, .leakyRelu, .prelu, .clip: break
-    default: return "its fused \(op.epilogue.activation.rawValue) is not an integer epilogue"
-    }
-    if let input = node.inputs[0], let producer = graph.producer(of: input), producer.op is Softmax
-    {
+    return readsBySoftmax(node, graph)
+  }
+
+  private static func readsBySoftmax(_ node: Node, _ graph: Graph) -> String? {
+    for case let input? in node.inputs {
+      guard let producer = graph.producer(of: input), producer.op is Softmax else { continue }
       return "it reads by softmax weights, most of which are smaller than one int8 step"
     }
     return nil
+  }
+
+  /// A product of two activations (`Q14`).
+  private static func productReason(_ node: Node, _ graph: Graph) -> String? {
+    for case let input? in node.inputs where graph.constant(input) != nil {
+      return "one of its operands is a constant that is no weight of a linear layer"
+    }
+    return readsBySoftmax(node, graph)
   }
 
   private static func recurrentReason(
@@ -135,7 +144,7 @@ struct FormPlan {
       return "what it reads ('\(producer.name)') and what reads it are float, so that converting "
         + "would cost accuracy and gain no time"
     }
-    if !isWanted { return "nothing reads it as integers" }
+    if !isWanted, !(node.op is MatMul) { return "nothing reads it as integers" }
     if !hasIntegerOperand { return "none of its operands is made of integers" }
     return nil
   }

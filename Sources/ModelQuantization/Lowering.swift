@@ -128,7 +128,7 @@ struct Lowering {
     guard let first = node.inputs[0], let weightID = node.inputs[1],
       let weight = source.constant(weightID)
     else { throw ModelError(.notQuantizable, "its weights are not constant") }
-    let isInteger = forms.isWantedAsInteger(output) || op.epilogue.activation == .clip
+    let isInteger = forms.isWantedAsInteger(output)
     let x = try asInteger(first)
     guard let input = target.type(x).quantization else {
       throw ModelError(.invalidGraph, "'\(source[first].name)' lost its parameters")
@@ -234,10 +234,13 @@ struct Lowering {
     let moves = node.op is any MovingOperator && data.count == 1
     let inherited =
       moves ? operands.first.flatMap { $0 }.flatMap { target.type($0).quantization } : nil
-    let quantization: QuantizationParameters
-    if let inherited { quantization = inherited } else { quantization = try parameters(of: output) }
-    integers[output.index] = try target.append(
+    // A product writes float32 where nothing reads integers.
+    var quantization = inherited
+    let isInteger = !(node.op is MatMul) || forms.isWantedAsInteger(output)
+    if quantization == nil, isInteger { quantization = try parameters(of: output) }
+    let made = try target.append(
       node.op, named: node.name, to: operands, origin: node.origin,
       outputNames: [source[output].name], quantizedAs: [quantization])[0]
+    if isInteger { integers[output.index] = made } else { floats[output.index] = made }
   }
 }

@@ -17,10 +17,9 @@ package struct Quantizer: Sendable {
   }
 
   /// The form of `graph` that calibration observes and ``quantize(_:)`` lowers: products with constant
-  /// matrices are linear layers, and activations that no integer epilogue has stand by themselves.
+  /// matrices are linear layers.
   package static func prepared(_ graph: Graph) throws(ModelError) -> Graph {
-    let passes = Pipeline([Rewriting(MakeLinear()), Rewriting(SplitActivation())])
-    return try passes.run(on: graph)
+    try Pipeline([Rewriting(MakeLinear())]).run(on: graph)
   }
 
   /// The int8 form of the calibrated graph, and the record of what was decided.

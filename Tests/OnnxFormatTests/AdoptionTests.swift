@@ -113,7 +113,7 @@ import Testing
     for name in ["s8s8", "s8s8-channels", "u8s8-channels"] {
       #expect(try reasons("convolutions-\(name)").keys.sorted() == ["y"])
       #expect(
-        try reasons("products-\(name)").keys.sorted() == ["mixed", "scores", "weights"])
+        try reasons("products-\(name)").keys.sorted() == ["weights"])
     }
     let unsigned = try reasons("convolutions-u8u8")
     #expect(unsigned["stem"]?.hasPrefix("its weights are asymmetric") == true)

@@ -88,9 +88,9 @@ private struct Builder {
     _ x: ValueID, channels: Int, dimensions: [Int], _ weight: ValueID, _ bias: ValueID,
     make: (Epilogue) -> any Operator
   ) throws -> ValueID {
-    let activation = pick([Activation.none, .relu, .leakyRelu, .prelu])
+    let activation = pick([Activation.none, .relu, .leakyRelu, .prelu] + Activation.allCases)
     var operands: [ValueID?] = [x, weight, flag() ? bias : nil, nil, nil]
-    let op = make(Epilogue(activation, alpha: 0.1))
+    let op = make(Epilogue(activation, alpha: 0.1, lower: -0.4, upper: 0.7))
     if activation == .prelu { operands[4] = try slope(channels) }
     if flag() {
       let bare: [ValueID?] = [x, weight, nil]
@@ -181,6 +181,22 @@ private struct Builder {
       Linear(transposeWeight: transposes, epilogue: $0)
     }
     try builder.check([y], "\(dimensions) by \(n)", isLayer: true)
+  }
+
+  @Test(arguments: [
+    ([3, 4], [4, 5]), ([2, 3, 70, 33], [2, 3, 33, 65]), ([5, 1, 8], [8, 3]),
+    ([2, 1, 4, 6], [3, 6, 7]),
+    ([6], [6, 2]), ([3, 6], [6]), ([40], [40]), ([2, 3, 1], [2, 1, 9]),
+  ]) func products(a: [Int], b: [Int]) throws {
+    for isFloat in [false, true] {
+      var builder = Builder(a.count + 7 * b.count)
+      let (x, z) = (try builder.quantized(a), try builder.quantized(b))
+      let y =
+        isFloat
+        ? try builder.graph.appendOne(MatMul(), named: "y", to: [x, z])
+        : try builder.append(MatMul(), [x, z])
+      try builder.check([y], "\(a) by \(b)", isLayer: true)
+    }
   }
 
   @Test(arguments: 0..<16) func recurrentLayers(seed: Int) throws {

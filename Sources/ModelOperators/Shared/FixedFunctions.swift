@@ -41,4 +41,45 @@ enum FixedFunctions {
     let large = 1 - 2 / (exp(2 * a) + 1)
     return Float(signOf: x, magnitudeOf: large)
   }
+
+  /// `Q39`
+  static func erf(_ x: Float) -> Float {
+    let a = x.magnitude
+    func polynomial(_ z: Float, _ coefficients: [Float]) -> Float {
+      coefficients.dropFirst().reduce(coefficients[0]) { $0 * z + $1 }
+    }
+    if a < 1 {
+      let p = polynomial(
+        x * x,
+        [
+          -0x1.274026p-11, 0x1.4246fcp-8, -0x1.b5a366p-6, 0x1.ce0944p-4, -0x1.812674p-2,
+          0x1.06eba2p-3,
+        ])
+      return x + x * p
+    }
+    let l = polynomial(
+      a > 4 ? 4 : a,
+      [
+        -0x1.6c066cp-16, 0x1.ceead0p-12, -0x1.1398f0p-8, 0x1.9d0bcep-6, -0x1.bc18ccp-4,
+        -0x1.4434f0p-1, -0x1.212c2cp+0, 0x1.8b3e28p-13,
+      ])
+    return Float(signOf: x, magnitudeOf: 1 - exp(l))
+  }
+
+  /// The activation of an epilogue that is a function of real numbers (`Q37`–`Q40`).
+  static func apply(_ epilogue: Epilogue, _ x: Float) -> Float {
+    switch epilogue.activation {
+    case .sigmoid: return sigmoid(x)
+    case .tanh: return tanh(x)
+    case .gelu: return (0.5 * x) * (1 + erf(x * 0x1.6a09e6p-1))
+    case .silu: return x * sigmoid(x)
+    case .hardSwish:
+      let t = IntegerArithmetic.minimum(1, Float(1.0 / 6) * x + 0.5)
+      return x * IntegerArithmetic.maximum(0, t)
+    case .clip:
+      return IntegerArithmetic.minimum(
+        IntegerArithmetic.maximum(x, epilogue.lower), epilogue.upper)
+    case .none, .relu, .leakyRelu, .prelu: return x
+    }
+  }
 }

@@ -61,8 +61,8 @@ struct FloatEpilogue: Sendable {
         ? RowOperand(slope, row: 0, column: 0)
         : RowOperand(slope + channel, row: row, column: column)
       tier.combine(.prelu, rows: rows, columns: columns, own, operand, to: y, row: pitch)
-    } else if let function {
-      let (lower, upper) = parameters
+    } else if let function = epilogue.function {
+      let (lower, upper) = epilogue.parameters
       if columns == pitch {
         tier.apply(function, count: rows * columns, y, to: y, p0: lower, p1: upper)
       } else {
@@ -73,9 +73,12 @@ struct FloatEpilogue: Sendable {
       }
     }
   }
+}
 
-  private var function: UnaryFunction? {
-    switch epilogue.activation {
+extension Epilogue {
+  /// The kernels' function of the activation; nil where it has none.
+  var function: UnaryFunction? {
+    switch activation {
     case .none, .prelu: nil
     case .relu: .relu
     case .leakyRelu: .leaky
@@ -88,7 +91,8 @@ struct FloatEpilogue: Sendable {
     }
   }
 
-  private var parameters: (Float, Float) {
-    epilogue.activation == .clip ? (epilogue.lower, epilogue.upper) : (epilogue.alpha, 0)
+  /// The parameters of ``function``.
+  var parameters: (Float, Float) {
+    activation == .clip ? (lower, upper) : (alpha, 0)
   }
 }

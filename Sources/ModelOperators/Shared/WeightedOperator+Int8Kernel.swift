@@ -10,6 +10,11 @@ extension IntegerEpilogue {
     case .none: break
     case .relu: result.activation = .relu
     case .leaky: result.activation = .leaky(slopes)
+    case .function(let epilogue):
+      if let function = epilogue.function {
+        let (p0, p1) = epilogue.parameters
+        result.activation = .function(function, p0, p1)
+      }
     }
     if let residual {
       if let zeroPoint = residual.zeroPoint {
@@ -19,7 +24,7 @@ extension IntegerEpilogue {
       }
     }
     if let zeroPoint {
-      result.output = .int8(IntegerClamp(zeroPoint: zeroPoint, low: low, high: high), scale: 1)
+      result.output = .int8(IntegerClamp(zeroPoint: zeroPoint, low: low, high: high), scale: scale)
     }
     return result
   }
