@@ -16,6 +16,20 @@ package enum CalibrationMethods {
   }
 }
 
+/// The ways of rounding weights, by the names that commands take.
+package enum WeightRoundings {
+  package static let names = WeightRounding.allCases.map(\.rawValue)
+  package static let usual = WeightRounding.corrected.rawValue
+
+  package static func named(_ name: String) throws(ModelError) -> WeightRounding {
+    guard let rounding = WeightRounding(rawValue: name) else {
+      throw ModelError(
+        .usage, "'\(name)' is no way of rounding weights; \(names.joined(separator: ", ")) are")
+    }
+    return rounding
+  }
+}
+
 /// The place of a face as commands take it: left,top,right,bottom in pixels.
 package enum FaceBox {
   package static func parse(_ text: String) throws(ModelError) -> Box {

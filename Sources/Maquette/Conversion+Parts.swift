@@ -55,16 +55,23 @@ final class PartObserver {
   }
 
   func quantized(_ request: Conversion, _ family: FamilyModel?) throws(ModelError) -> ModelPart {
-    var quantizer = Quantizer(method: request.method, keptFloat: request.keptFloat)
-    if let family {
-      for node in prepared.nodes {
-        guard let reason = family.reasonToStayFloat(node, in: prepared) else { continue }
-        quantizer.keptFloat.insert(node.name)
-        quantizer.keptFloatReasons[node.name] = reason
-      }
-    }
+    var quantizer = Quantizer(
+      method: request.method, rounding: request.rounding, keptFloat: request.keptFloat)
+    quantizer.keepFloat(by: family, in: prepared)
     let made = try quantizer.quantize(calibration)
     return ModelPart(name: part.name, graph: made.graph, record: made.record)
+  }
+}
+
+extension Quantizer {
+  /// Keeps nodes of `graph` float where the family has a reason.
+  mutating func keepFloat(by family: FamilyModel?, in graph: Graph) {
+    guard let family else { return }
+    for node in graph.nodes {
+      guard let reason = family.reasonToStayFloat(node, in: graph) else { continue }
+      keptFloat.insert(node.name)
+      keptFloatReasons[node.name] = reason
+    }
   }
 }
 

@@ -22,6 +22,8 @@ package struct Conversion: Sendable {
   /// A folder of samples; int8 needs one.
   package var calibration: String?
   package var method = CalibrationMethod.mse
+  /// How weights become integers.
+  package var rounding = WeightRounding.corrected
   /// A folder of samples whose inputs, and outputs where it has them, become the bundle's goldens.
   package var golden: String?
   /// Names of nodes to keep in float.
@@ -165,7 +167,10 @@ package struct Conversion: Sendable {
   /// What of the request shaped the bundle.
   private func options(_ goldenSource: String) -> [String: String] {
     var options = ["goldens": goldenSource, "precision": precision.rawValue]
-    if precision == .int8 { options["method"] = method.rawValue }
+    if precision == .int8 {
+      options["method"] = method.rawValue
+      options["rounding"] = rounding.rawValue
+    }
     if !keptFloat.isEmpty { options["kept-float"] = keptFloat.sorted().joined(separator: " ") }
     return options
   }

@@ -3,6 +3,7 @@ import ModelBundle
 import ModelFamilies
 import ModelIR
 import ModelOperators
+import ModelPasses
 import ModelQuantization
 import TensorCore
 
@@ -56,6 +57,8 @@ package struct Inspection: Report {
   let calibrationMethod: String?
   let calibrationSamples: Int?
   let floatNodes: [FloatNode]
+  /// What of a float model would stay float in int8, once it is optimised.
+  let int8FloatNodes: [FloatNode]
 
   /// Parts with their roles, where there are several.
   let parts: [String]
@@ -111,6 +114,11 @@ package struct Inspection: Report {
         }
       }
     }
+    int8FloatNodes = file.parts.flatMap { part in
+      Inspection.preview(part, file.family).map {
+        FloatNode(name: titled(part.name, $0.name), op: $0.op, reason: $0.reason)
+      }
+    }
     parts =
       several
       ? file.parts.map { part in
@@ -125,6 +133,38 @@ package struct Inspection: Report {
       ? allFamilies.flatMap { family in
         file.parts.flatMap { family.nearMiss($0.graph) }.map { "\(family.name): \($0)" }
       } : []
+  }
+
+  /// Nodes by reason, the most frequent first.
+  private static func lines(_ title: String, _ nodes: [FloatNode]) -> [String] {
+    var reasons: [String: [String]] = [:]
+    for node in nodes { reasons[node.reason, default: []].append("\(node.name) (\(node.op))") }
+    guard !reasons.isEmpty else { return [] }
+    var lines = [title]
+    for (reason, nodes) in reasons.sorted(by: {
+      ($0.value.count, $1.key) > ($1.value.count, $0.key)
+    }) {
+      lines.append("  \(nodes.count) × \(reason)")
+      lines.append(
+        "      " + nodes.prefix(4).joined(separator: ", ") + (nodes.count > 4 ? ", …" : ""))
+    }
+    return lines
+  }
+
+  /// What of a float part would stay float in int8; nothing where the part cannot be optimised.
+  private static func preview(_ part: ModelPart, _ family: FamilyModel?) -> [FloatNode] {
+    guard !part.isQuantized, part.record == nil,
+      let optimised = try? Pipeline.portable.run(on: part.graph),
+      let prepared = try? Quantizer.prepared(optimised)
+    else { return [] }
+    var quantizer = Quantizer()
+    quantizer.keepFloat(by: family, in: prepared)
+    return zip(prepared.nodes, quantizer.preview(prepared)).compactMap { node, layer in
+      guard let reason = layer.floatReason, let output = node.outputs.first,
+        prepared.type(output).element.isFloatingPoint
+      else { return nil }
+      return FloatNode(name: layer.name, op: layer.operatorName, reason: reason)
+    }
   }
 
   private static func counts(_ graphs: [Graph]) -> ([OperatorCount], [Weights]) {
@@ -201,16 +241,8 @@ package struct Inspection: Report {
     if let calibrationMethod, let calibrationSamples {
       lines.append("calibrated \(calibrationMethod), \(calibrationSamples) samples")
     }
-    var reasons: [String: [String]] = [:]
-    for node in floatNodes { reasons[node.reason, default: []].append("\(node.name) (\(node.op))") }
-    if !reasons.isEmpty { lines.append("what stays float, and why:") }
-    for (reason, nodes) in reasons.sorted(by: {
-      ($0.value.count, $1.key) > ($1.value.count, $0.key)
-    }) {
-      lines.append("  \(nodes.count) × \(reason)")
-      lines.append(
-        "      " + nodes.prefix(4).joined(separator: ", ") + (nodes.count > 4 ? ", …" : ""))
-    }
+    lines += Inspection.lines("what stays float, and why:", floatNodes)
+    lines += Inspection.lines("what would stay float in int8, and why:", int8FloatNodes)
     return lines.joined(separator: "\n")
   }
 }

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelOperators
 import ModelRuntime
 import TensorCore
 
@@ -9,10 +10,20 @@ package struct Calibration: ~Copyable {
   package let graph: Graph
   package private(set) var samples = 0
   private var observers: [Int: RangeObserver] = [:]
+  /// Of what layers with weights read.
+  private var means: [Int: ChannelMeans] = [:]
+  /// The layer that reads each of these values.
+  private let layers: [Int: any WeightedOperator]
   private var runner: ModelRunner
 
   package init(_ graph: Graph, threads: Int = 1) {
     self.graph = graph
+    var layers: [Int: any WeightedOperator] = [:]
+    for node in graph.nodes {
+      guard let layer = node.op as? any WeightedOperator, let x = node.inputs[0] else { continue }
+      layers[x.index] = layer
+    }
+    self.layers = layers
     runner = ModelRunner(graph, options: PlanOptions(profile: .exact, threads: threads))
   }
 
@@ -20,23 +31,36 @@ package struct Calibration: ~Copyable {
   package mutating func observe(_ inputs: [Tensor]) throws(ModelError) {
     var observers = self.observers
     self.observers = [:]
+    var means = self.means
+    self.means = [:]
+    let layers = layers
+    func observe(_ id: ValueID, _ tensor: Tensor) {
+      observers[id.index, default: RangeObserver()].observe(tensor)
+      guard let layer = layers[id.index] else { return }
+      means[id.index, default: ChannelMeans()].observe(
+        tensor, axis: ChannelMeans.axis(of: layer, rank: tensor.shape.rank))
+    }
     for (port, tensor) in zip(graph.inputs, inputs) where tensor.element == .float32 {
-      observers[port.value.index, default: RangeObserver()].observe(tensor)
+      observe(port.value, tensor)
     }
     let number = samples
     let graph = graph
     try during("calibrating with sample \(number)") { () throws(ModelError) in
       _ = try runner.run(inputs) { (id, tensor) throws(ModelError) in
         guard tensor.element == .float32, graph.constant(id) == nil else { return }
-        observers[id.index, default: RangeObserver()].observe(tensor)
+        observe(id, tensor)
       }
     }
     self.observers = observers
+    self.means = means
     samples += 1
   }
 
   /// The observer of a value; nil for constants, integers, and values that no plan kept.
   package func observer(of id: ValueID) -> RangeObserver? { observers[id.index] }
+
+  /// The means of the channels of what a layer reads.
+  func channelMeans(of id: ValueID) -> ChannelMeans? { means[id.index] }
 
   /// The range of each observed value.
   package func ranges(

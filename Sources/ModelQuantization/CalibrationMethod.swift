@@ -8,4 +8,6 @@ package enum CalibrationMethod: String, Sendable, Codable, CaseIterable {
   case percentile
   /// The range whose rounding and clipping error has the least mean square.
   case mse
+  /// The range whose quantized histogram tells least apart from the observed one (Kullback–Leibler).
+  case entropy
 }

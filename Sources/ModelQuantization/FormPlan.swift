@@ -45,11 +45,15 @@ struct FormPlan {
     }
     for operand in FormPlan.dataOperands(node, graph) where ranges[operand] == nil {
       if graph.constant(operand) == nil {
-        return "the range of '\(graph[operand].name)' is not known"
+        return
+          "the range of '\(graph[operand].name)' is not known; calibrate with samples that reach it"
       }
     }
     if node.op is MatMul, let reason = productReason(node, graph) { return reason }
-    if ranges[output] == nil { return "the range of '\(graph[output].name)' is not known" }
+    if ranges[output] == nil {
+      return
+        "the range of '\(graph[output].name)' is not known; calibrate with samples that reach it"
+    }
     if node.op is any WeightedOperator {
       return weightedReason(node, graph)
     }
@@ -67,7 +71,7 @@ struct FormPlan {
   ) -> String? {
     guard let weight = node.inputs[1], let tensor = graph.constant(weight),
       tensor.element == .float32
-    else { return "its weights are not constant" }
+    else { return "its weights are not constant; export the model with them as initializers" }
     if node.inputs.count > 2, let bias = node.inputs[2], graph.constant(bias) == nil {
       return "its bias is not constant"
     }
@@ -96,7 +100,7 @@ struct FormPlan {
     do { try op.checkIntegerForm() } catch { return error.message }
     for index in 1...3 where index < node.inputs.count {
       if let input = node.inputs[index], graph.constant(input) == nil {
-        return "its weights are not constant"
+        return "its weights are not constant; export the model with them as initializers"
       }
     }
     return nil

@@ -8,6 +8,8 @@ struct Lowering {
   private let source: Graph
   private let forms: FormPlan
   private let ranges: [ValueID: ValueRange]
+  private let rounding: WeightRounding
+  private let means: [ValueID: ChannelMeans]
   private var target = Graph()
   /// The float32 and the int8 form of each value of the source, as far as they exist.
   private var floats: [ValueID?]
@@ -15,8 +17,14 @@ struct Lowering {
   private(set) var layers: [QuantizationRecord.Layer] = []
   private(set) var activations: [QuantizationRecord.Activation] = []
 
-  init(_ source: Graph, forms: FormPlan, ranges: [ValueID: ValueRange]) {
+  /// - Parameter means: channel means of what layers read, by which biases are corrected.
+  init(
+    _ source: Graph, forms: FormPlan, ranges: [ValueID: ValueRange], rounding: WeightRounding,
+    means: [ValueID: ChannelMeans]
+  ) {
     self.source = source
+    self.rounding = rounding
+    self.means = means
     self.forms = forms
     self.ranges = ranges
     floats = [ValueID?](repeating: nil, count: source.values.count)
@@ -133,16 +141,21 @@ struct Lowering {
     guard let input = target.type(x).quantization else {
       throw ModelError(.invalidGraph, "'\(source[first].name)' lost its parameters")
     }
-    let bias = node.inputs.count > 2 ? node.inputs[2].flatMap { source.constant($0) } : nil
+    var bias = node.inputs.count > 2 ? node.inputs[2].flatMap { source.constant($0) } : nil
     let stored = WeightQuantization.weights(
-      weight, axis: op.weightChannelAxis, bias: bias, input: input)
+      weight, axis: op.weightChannelAxis, bias: bias, input: input, rounding: rounding)
     var operands: [ValueID?] = [
       x, target.addConstant(stored, named: source[weightID].name),
     ]
+    if let own = means[first] {
+      let correction = BiasCorrection(op: op, weight: weight, stored: stored, means: own)
+      bias = try correction.corrected(bias) ?? bias
+    }
+    let name =
+      node.inputs.count > 2 ? node.inputs[2].map { source[$0].name } : nil
     if let bias, let scales = stored.quantization?.scales {
       let integers = try WeightQuantization.bias(bias, weightScales: scales, input: input)
-      operands.append(
-        target.addConstant(integers, named: node.inputs[2].map { source[$0].name } ?? ""))
+      operands.append(target.addConstant(integers, named: name ?? "\(node.name).bias"))
     } else if node.inputs.count > 2 {
       operands.append(nil)
     }
@@ -185,7 +198,8 @@ struct Lowering {
         continue
       }
       if index <= 2, let weight = source.constant(operand) {
-        let stored = WeightQuantization.weights(weight, axis: 1, bias: nil, input: input)
+        let stored = WeightQuantization.weights(
+          weight, axis: 1, bias: nil, input: input, rounding: rounding)
         operands.append(target.addConstant(stored, named: source[operand].name))
       } else {
         operands.append(try asFloat(operand))

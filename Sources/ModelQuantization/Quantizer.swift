@@ -6,13 +6,18 @@ import TensorCore
 /// Turns a float graph into its int8 form.
 package struct Quantizer: Sendable {
   package var method: CalibrationMethod
+  package var rounding: WeightRounding
   /// Names of nodes that stay float whatever is found.
   package var keptFloat: Set<String>
   /// Why, for those nodes of ``keptFloat`` where the caller says.
   package var keptFloatReasons: [String: String] = [:]
 
-  package init(method: CalibrationMethod = .mse, keptFloat: Set<String> = []) {
+  package init(
+    method: CalibrationMethod = .mse, rounding: WeightRounding = .corrected,
+    keptFloat: Set<String> = []
+  ) {
     self.method = method
+    self.rounding = rounding
     self.keptFloat = keptFloat
   }
 
@@ -29,12 +34,37 @@ package struct Quantizer: Sendable {
     let ranges = try calibration.ranges(method)
     let forms = FormPlan(
       calibration.graph, ranges: ranges, keptFloat: keptFloat, reasons: keptFloatReasons)
-    var lowering = Lowering(calibration.graph, forms: forms, ranges: ranges)
+    var means: [ValueID: ChannelMeans] = [:]
+    if rounding == .corrected {
+      for node in calibration.graph.nodes where node.op is any WeightedOperator {
+        guard let x = node.inputs[0] else { continue }
+        means[x] = calibration.channelMeans(of: x)
+      }
+    }
+    var lowering = Lowering(
+      calibration.graph, forms: forms, ranges: ranges, rounding: rounding, means: means)
     let graph = try lowering.lower()
     try graph.verify()
     let record = QuantizationRecord(
       method: method, samples: calibration.samples, activations: lowering.activations,
       layers: lowering.layers)
     return (graph, record)
+  }
+
+  /// Which nodes of `graph`, as ``prepared(_:)`` gives it, would run on integers if the range of every value were
+  /// known, and why the others would not.
+  package func preview(_ graph: Graph) -> [QuantizationRecord.Layer] {
+    var ranges: [ValueID: ValueRange] = [:]
+    for index in graph.values.indices {
+      ranges[graph.id(at: index)] = ValueRange(lower: -1, upper: 1)
+    }
+    let forms = FormPlan(
+      graph, ranges: ranges, keptFloat: keptFloat, reasons: keptFloatReasons)
+    return graph.nodes.indices.map { index in
+      let node = graph.nodes[index]
+      return QuantizationRecord.Layer(
+        name: node.name, operatorName: type(of: node.op).name,
+        floatReason: forms.floatReasons[index])
+    }
   }
 }

@@ -112,7 +112,8 @@ package struct RangeObserver: Sendable {
     case .minMax: return whole
     case .movingAverage: return ValueRange(lower: averages.lower, upper: averages.upper)
     case .percentile: return percentile(0.00005, within: whole)
-    case .mse: return leastError(within: whole)
+    case .mse: return least(within: whole) { expectedError($0) }
+    case .entropy: return least(within: whole) { divergence($0) }
     }
   }
 
@@ -139,8 +140,8 @@ package struct RangeObserver: Sendable {
     return ValueRange(lower: lower, upper: upper)
   }
 
-  /// Tries ranges that keep 30 % to 100 % of each side.
-  private func leastError(within whole: ValueRange) -> ValueRange {
+  /// Of ranges that keep 30 % to 100 % of each side, the one with the least `cost`.
+  private func least(within whole: ValueRange, _ cost: (ValueRange) -> Double) -> ValueRange {
     var best = (error: Double.infinity, range: whole)
     let steps = (0...35).map { 1 - Double($0) * 0.02 }
     let sides = whole.lower == 0 || whole.upper == 0
@@ -149,7 +150,7 @@ package struct RangeObserver: Sendable {
         let range = ValueRange(
           lower: Float(Double(whole.lower) * lowerShare),
           upper: Float(Double(whole.upper) * upperShare))
-        let error = expectedError(range)
+        let error = cost(range)
         if error < best.error { best = (error, range) }
       }
     }
@@ -166,6 +167,45 @@ package struct RangeObserver: Sendable {
       let outside = max(lower - centre, centre - upper, 0)
       let rounding = centre == 0 ? 0 : step * step / 12
       sum += Double(bins[index]) * (outside * outside + rounding)
+    }
+    return sum
+  }
+
+  /// Σ p · ln(p / q) over the bins: p are the shares of the counts, those outside the range at its ends; q spreads the
+  /// count of each quantization step evenly over its bins that are not empty. The bin of 0 is left out, because 0 is
+  /// exact in every range.
+  private func divergence(_ range: ValueRange) -> Double {
+    let step = Double(range.parameters.scale)
+    let half = RangeObserver.half
+    func bin(_ value: Float) -> Int {
+      min(max(Int((Double(value) / binWidth).rounded(.down)) + half, 0), 2 * half - 1)
+    }
+    let (first, last) = (bin(range.lower), bin(range.upper))
+    var inside = Array(bins[first...last])
+    if half >= first { inside[half - first] = 0 }
+    var kept = inside
+    for index in bins.indices where bins[index] > 0 && index != half {
+      if index < first { kept[0] += bins[index] }
+      if index > last { kept[last - first] += bins[index] }
+    }
+    let places = kept.indices.map { index in
+      Int(((Double(index + first - half) + 0.5) * binWidth / step).rounded(.toNearestOrEven))
+    }
+    // For each step, what it holds without what lay outside, and in how many bins.
+    let lowest = places[0]
+    var sums = [(inside: Int, bins: Int)](
+      repeating: (0, 0), count: places[places.count - 1] - lowest + 1)
+    for index in kept.indices where kept[index] > 0 {
+      sums[places[index] - lowest].inside += inside[index]
+      sums[places[index] - lowest].bins += 1
+    }
+    let (all, own) = (Double(kept.reduce(0, +)), Double(max(inside.reduce(0, +), 1)))
+    var sum = 0.0
+    for index in kept.indices where kept[index] > 0 {
+      let p = Double(kept[index]) / all
+      let group = sums[places[index] - lowest]
+      let q = Double(max(group.inside, 1)) / Double(group.bins) / own
+      sum += p * log(p / q)
     }
     return sum
   }

@@ -4,10 +4,14 @@ import TensorCore
 
 /// Float weights and bias to integers (`Q6`, `Q9`, `Q10`).
 enum WeightQuantization {
-  /// Int8 weights with one scale for each index along `axis`: the greatest magnitude is 127 steps,
-  /// and no scale is so small that a bias would leave 30 bits.
+  /// Shares of the greatest magnitude that are tried as the greatest representable one.
+  static let shares: [Float] = [1, 0.96, 0.92, 0.88, 0.84, 0.8, 0.76, 0.72]
+
+  /// Int8 weights with one scale for each index along `axis`. No scale is so small that a bias would
+  /// leave 30 bits.
   static func weights(
-    _ tensor: Tensor, axis: Int, bias: Tensor?, input: QuantizationParameters
+    _ tensor: Tensor, axis: Int, bias: Tensor?, input: QuantizationParameters,
+    rounding: WeightRounding
   ) -> Tensor {
     let shape = tensor.shape
     let channels = shape[axis]
@@ -16,13 +20,14 @@ enum WeightQuantization {
     let values = tensor.floats()
     let biases = bias?.floats()
     var scales = [Float](repeating: 1, count: channels)
+    var row: [Float] = []
     for channel in 0..<channels {
-      var magnitude: Float = 0
+      row.removeAll(keepingCapacity: true)
       for block in 0..<outer {
         let start = (block * channels + channel) * inner
-        for index in start..<start + inner { magnitude = max(magnitude, abs(values[index])) }
+        row += values[start..<start + inner]
       }
-      var scale = Double(magnitude) / 127
+      var scale = scale(of: row, searching: rounding != .nearest)
       if let biases {
         for repeated in stride(from: channel, to: biases.count, by: channels) {
           scale = max(scale, abs(Double(biases[repeated])) / (Double(input.scale) * 0x1p30))
@@ -45,6 +50,57 @@ enum WeightQuantization {
           }
         }
       })
+  }
+
+  /// The scale of one channel (`Q50`).
+  private static func scale(of row: [Float], searching: Bool) -> Double {
+    var magnitude: Float = 0
+    for value in row { magnitude = max(magnitude, abs(value)) }
+    let whole = Double(magnitude) / 127
+    guard searching, magnitude > 0x1p-90, magnitude < 0x1p90 else { return whole }
+    var best = (error: Float.infinity, scale: whole)
+    row.withUnsafeBufferPointer { row in
+      for share in shares {
+        let scale = whole * Double(share)
+        let error = squaredError(row, scale: Float(scale), within: best.error)
+        if error < best.error { best = (error, scale) }
+      }
+    }
+    return best.scale
+  }
+
+  /// Σ (v − w·s)² in units of s², times s²; may stop once it passes `limit`.
+  private static func squaredError(
+    _ row: UnsafeBufferPointer<Float>, scale: Float, within limit: Float
+  ) -> Float {
+    let inverse = 1 / scale
+    // Adding and taking off 1.5 · 2²³ rounds to the nearest integer, ties to even.
+    let shift: Float = 0x1.8p23
+    var sum: Float = 0
+    for first in stride(from: 0, to: row.count, by: 4096) {
+      var lanes = SIMD8<Float>()
+      let end = min(first + 4096, row.count)
+      var index = first
+      while index + 8 <= end {
+        var t = SIMD8<Float>()
+        for lane in 0..<8 { t[lane] = row[index + lane] }
+        t *= inverse
+        let steps = ((t + shift) - shift).clamped(
+          lowerBound: SIMD8(repeating: -127), upperBound: SIMD8(repeating: 127))
+        let difference = t - steps
+        lanes += difference * difference
+        index += 8
+      }
+      sum += lanes.sum()
+      while index < end {
+        let t = row[index] * inverse
+        let steps = min(max((t + shift) - shift, -127), 127)
+        sum += (t - steps) * (t - steps)
+        index += 1
+      }
+      if sum * scale * scale > limit { break }
+    }
+    return sum * scale * scale
   }
 
   /// Int32 bias with the scales sx·sw.

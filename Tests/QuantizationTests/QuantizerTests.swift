@@ -171,3 +171,51 @@ private func recurrentSample() throws -> Graph {
   let found = try ReferenceExecutor(integer).run([sample])[0].doubles()
   for (a, b) in zip(expected, found) { #expect(abs(a - b) < 0.1) }
 }
+
+/// The signal-to-noise ratio of one linear layer with a skewed operand, by the way its weights are rounded.
+private func roundingQuality(_ rounding: WeightRounding) throws -> Double {
+  var graph = Graph()
+  let shape = try Shape([64, 48])
+  let x = try graph.addInput("x", TensorType(.float32, shape))
+  var weights = noise(try Shape([32, 48]), seed: 5).floats()
+  // A weight far from the others makes the plain scale a coarse one.
+  for row in 0..<32 { weights[row * 48] *= 1.4 }
+  let w = graph.addConstant(Tensor(try Shape([32, 48]), weights), named: "w")
+  let y = try graph.appendOne(
+    Linear(transposeWeight: true, epilogue: Epilogue(.relu)), named: "y", to: [x, w])
+  try graph.addOutput("y", y)
+  func sample(_ seed: UInt64) throws -> Tensor {
+    Tensor(shape, noise(shape, seed: seed).floats().map { $0 + 1 })
+  }
+  var calibration = Calibration(try Quantizer.prepared(graph))
+  for seed in 10..<14 { try calibration.observe([sample(UInt64(seed))]) }
+  let integer = try Quantizer(method: .minMax, rounding: rounding).quantize(calibration).graph
+  let held = try sample(99)
+  let expected = try ReferenceExecutor(graph).run([held])[0].doubles()
+  let found = try ReferenceExecutor(integer).run([held])[0].doubles()
+  var (signal, error) = (0.0, 0.0)
+  for (p, q) in zip(expected, found) {
+    signal += p * p
+    error += (p - q) * (p - q)
+  }
+  return signal / error
+}
+
+@Test func correctedBiasesTakeOffWhatRoundingAdds() throws {
+  let plain = try roundingQuality(.nearest)
+  #expect(try roundingQuality(.corrected) > 1.5 * plain)
+  #expect(try roundingQuality(.leastError) > 0.8 * plain)
+}
+
+@Test func correctionDoesNotDependOnTheOrderOfSamples() throws {
+  let samples = try (10..<14).map { noise(try Shape([2, 4, 6, 6]), seed: UInt64($0)) }
+  func quantized(_ samples: [Tensor]) throws -> Graph {
+    var calibration = Calibration(try Quantizer.prepared(try sample()))
+    for sample in samples { try calibration.observe([sample]) }
+    return try Quantizer(method: .minMax).quantize(calibration).graph
+  }
+  let (forwards, backwards) = (try quantized(samples), try quantized(samples.reversed()))
+  for (a, b) in zip(forwards.values, backwards.values) {
+    #expect(a.fact.constant == b.fact.constant)
+  }
+}

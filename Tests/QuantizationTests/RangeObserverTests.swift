@@ -35,6 +35,7 @@ func rangesDoNotDependOnTheOrderOfSamples(method: CalibrationMethod) throws {
   #expect(try observed.range(.minMax).upper == 500)
   #expect(try observed.range(.percentile).upper < 2)
   #expect(try observed.range(.mse).upper < 500)
+  #expect(try observed.range(.entropy).upper < 500)
 }
 
 @Test func valuesThatAreNotFiniteAreCountedAndLeftOut() throws {

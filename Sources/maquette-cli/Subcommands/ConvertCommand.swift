@@ -61,6 +61,11 @@ struct ConversionArguments: ParsableArguments {
 
   @Option(
     name: .long,
+    help: "How weights are rounded: \(WeightRoundings.names.joined(separator: ", ")).")
+  var rounding = WeightRoundings.usual
+
+  @Option(
+    name: .long,
     help: ArgumentHelp(
       "A folder of samples that become the bundle's goldens; without it some calibration samples do.",
       valueName: "dir"))
@@ -101,6 +106,7 @@ struct ConversionArguments: ParsableArguments {
     if let words { request.settings["words"] = words }
     request.calibration = calibration
     request.method = try CalibrationMethods.named(method)
+    request.rounding = try WeightRoundings.named(rounding)
     request.golden = golden
     request.keptFloat = Set(keepFloat)
     request.threads = threads
