@@ -79,7 +79,7 @@ let package = Package(
     tests("KernelTests", ["ModelKernels", "TensorCore"]),
     tests("StructureTests", []),
     tests("CLITests", ["maquette-cli"]),
-    tests("MaquetteTests", ["Maquette", "MediaIO", "TensorCore"]),
+    tests("MaquetteTests", ["Maquette", "OnnxFormat", "MediaIO", "TensorCore"]),
     tests("MediaTests", ["MediaIO", "TensorCore"]),
     tests(
       "FamilyTests",

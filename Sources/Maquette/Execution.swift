@@ -37,7 +37,7 @@ package struct Execution: Sendable {
     let model: String
     let precision: String
     let outputs: [Output]
-    let frames: Int?
+    package let frames: Int?
     let framesFolder: String?
     let sheet: String?
     let video: String?

@@ -32,12 +32,31 @@ struct Judgement {
       figure = "KL \(Figure.error(value))"
       demand = "KL ≤ \(Figure.error(bound))"
       passed = value <= bound && metrics.invalidRows == 0
+    case .cosine(let bound):
+      value = try Judgement.meanCosine(actual, expected)
+      figure = String(format: "cosine %.4f", value)
+      demand = String(format: "cosine ≥ %.4f", bound)
+      passed = value >= bound
     case .meanError(let bound):
       value = try Metrics(actual, against: expected).meanAbsoluteError
       figure = "mean error \(Figure.error(value))"
       demand = "mean error ≤ \(Figure.error(bound))"
       passed = value <= bound
     }
+  }
+
+  /// The mean over rows along the last axis of the cosine; two rows of zeros are alike.
+  static func meanCosine(_ actual: Tensor, _ expected: Tensor) throws(ModelError) -> Double {
+    guard actual.shape == expected.shape, let width = expected.shape.dimensions.last, width > 0
+    else {
+      throw ModelError(
+        .shapeMismatch, "\(actual.shape) cannot be compared to \(expected.shape)")
+    }
+    let (a, b) = (actual.dequantized().floats(), expected.dequantized().floats())
+    let cosines = stride(from: 0, to: b.count, by: width).map {
+      Similarity.cosine(a[$0..<$0 + width], b[$0..<$0 + width])
+    }
+    return cosines.isEmpty ? 1 : cosines.reduce(0, +) / Double(cosines.count)
   }
 
   /// The share of rows along the last axis whose greatest element is at the same place.

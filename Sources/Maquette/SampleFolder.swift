@@ -1,5 +1,6 @@
 import Foundation
 import MediaIO
+import ModelBundle
 import ModelFamilies
 import ModelIR
 import OnnxFormat
@@ -115,6 +116,7 @@ struct SampleFolder {
       }
       for name in recordings {
         request.audio = path + "/" + name
+        request.text = family.media.contains(.text) ? try said(in: name) : nil
         try body(name, try request.load(for: family))
       }
     case .video:
@@ -133,6 +135,16 @@ struct SampleFolder {
       throw ModelError(
         .unsupportedFeature, "the \(family.title) makes no calibration samples of media")
     }
+  }
+
+  /// The text that lies beside a recording; nil where none does.
+  private func said(in recording: String) throws(ModelError) -> String? {
+    let file = path + "/" + (recording as NSString).deletingPathExtension + ".txt"
+    guard FileManager.default.fileExists(atPath: file) else { return nil }
+    guard let text = String(validating: try FileAccess.read(file), as: UTF8.self) else {
+      throw ModelError(.malformedInput, "'\(file)' is not UTF-8")
+    }
+    return text
   }
 
   private func testDataSet(_ set: String, _ graph: SamplePorts) throws(ModelError) -> Sample {

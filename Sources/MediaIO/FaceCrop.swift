@@ -74,6 +74,13 @@ package struct FaceCrop: Sendable {
     self.planes = planes.map { ($0 + 1) * 127.5 }
   }
 
+  /// - Parameter planes: blue, green and red in [0, 255].
+  package init(planes: some Collection<Float>, size: Int) {
+    precondition(planes.count == 3 * size * size)
+    self.size = size
+    self.planes = Array(planes)
+  }
+
   private struct Tap {
     let low: Int
     let high: Int

@@ -49,7 +49,8 @@ package struct FamilyModel: Sendable {
             outputs: ports(graph.outputs)))
       }
       guard !graphs.isEmpty, parts.count == graphs.count,
-        Set(parts.map(\.role)).count == parts.count
+        Set(parts.map(\.role)).count == parts.count,
+        parts.contains(where: { !family.supporting.contains($0.role) })
       else { continue }
       self.family = family
       self.parts = parts

@@ -13,6 +13,8 @@ package struct ModelFamily: Sendable {
   package let title: String
   /// What a graph can be in the family; the first is what a bundle of one graph has.
   package let roles: [String]
+  /// Roles that claim nothing by themselves: too many networks have such a graph.
+  package let supporting: Set<String>
   /// What a graph's structure tells, or nil where it is not of this family.
   package let recognise: @Sendable (Graph) -> Recognition?
   /// What keeps a graph that resembles the family from being of it; none where it does not resemble it.
@@ -36,7 +38,7 @@ package struct ModelFamily: Sendable {
   package let agreements: @Sendable (FamilyModel.Part) -> [Agreement]
 
   package init(
-    name: String, title: String, roles: [String],
+    name: String, title: String, roles: [String], supporting: Set<String> = [],
     recognise: @escaping @Sendable (Graph) -> Recognition?,
     nearMiss: @escaping @Sendable (Graph) -> [String] = { _ in [] },
     split: @escaping @Sendable (Graph) throws(ModelError) -> [Piece] = { graph in
@@ -52,6 +54,7 @@ package struct ModelFamily: Sendable {
     self.name = name
     self.title = title
     self.roles = roles
+    self.supporting = supporting
     self.recognise = recognise
     self.nearMiss = nearMiss
     self.split = split
@@ -177,10 +180,16 @@ package struct ModelFamily: Sendable {
     case divergence(atMost: Double)
     /// The mean absolute difference, at most so much.
     case meanError(atMost: Double)
+    /// The mean cosine of rows along the last axis, at least so much.
+    case cosine(atLeast: Double)
   }
 }
 
 /// Every family, alphabetically; the only list.
 package let allFamilies: [ModelFamily] = [
-  .audioLipMemory
+  .audioLipMemory,
+  .contextAwareLipSync,
+  .syncCritic,
+  .textToAudioEmbedding,
+  .wav2Lip,
 ]

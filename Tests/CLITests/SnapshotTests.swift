@@ -28,7 +28,7 @@ import Testing
 
   @Test func everySubcommandHasItsHelpOnRecord() {
     for name in [
-      "bench", "compare", "convert", "export", "inspect", "quantize", "run", "verify",
+      "bench", "compare", "convert", "export", "inspect", "memory", "quantize", "run", "verify",
     ] {
       #expect(Self.goldens.contains("help-\(name).txt"))
     }

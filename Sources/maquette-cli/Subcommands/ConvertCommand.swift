@@ -90,6 +90,13 @@ struct ConversionArguments: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
+      "How a text-driven face says words: a word and its phones a line, as in the CMU dictionary.",
+      valueName: "file"))
+  var lexicon: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
       "Something else that the family takes: a text file of lines.", valueName: "name=file"))
   var setting: [String] = []
 
@@ -104,6 +111,7 @@ struct ConversionArguments: ParsableArguments {
       request.settings[name] = file
     }
     if let words { request.settings["words"] = words }
+    if let lexicon { request.settings["lexicon"] = lexicon }
     request.calibration = calibration
     request.method = try CalibrationMethods.named(method)
     request.rounding = try WeightRoundings.named(rounding)

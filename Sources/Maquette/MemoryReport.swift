@@ -1,0 +1,208 @@
+import Foundation
+import MediaIO
+import ModelFamilies
+import ModelIR
+import ModelVerification
+import TensorCore
+
+/// What a key-value memory does while media go by: which slots are addressed when, how often, for which phones, and how
+/// that changes from one form of a model to another.
+package struct MemoryRequest: Sendable {
+  package var model: String
+  package var media = MediaRequest()
+  /// Another form of the model, whose addresses are compared.
+  package var against: String?
+  /// A file of phones with the seconds at which they end.
+  package var phones: String?
+  /// The folder for pictures.
+  package var output: String
+  package var options = ExecutionOptions()
+
+  package init(model: String, output: String) {
+    self.model = model
+    self.output = output
+  }
+
+  package func run(_ progress: ProgressObserver = .silent) throws(ModelError) -> MemoryReport {
+    try MediaFile.makeFolder(output)
+    let first = try AddressHost(model, media, options, progress)
+    let timings = try phones.map { (path) throws(ModelError) in try PhoneTimings(path) }
+    let second = try against.map { (path) throws(ModelError) in
+      try AddressHost(path, media, options, progress)
+    }
+    var memories: [MemoryReport.Memory] = []
+    for (name, address) in try first.addresses() {
+      let path = output + "/\(Execution.fileName(name)).png"
+      try MemoryReport.picture(address).writePNG(to: path)
+      let other = try second?.addresses().first { $0.name == name }
+      memories.append(
+        try MemoryReport.Memory(
+          name, address, labels: timings?.labels(address.shape[0]), other: other?.address,
+          picture: path))
+    }
+    var strip: String?
+    if let images = try first.oneSlotFrames() {
+      strip = output + "/one-slot.png"
+      try Image.contactSheet(images, columns: 12).writePNG(to: output + "/one-slot.png")
+    }
+    return MemoryReport(
+      model: (model as NSString).lastPathComponent,
+      against: against.map { ($0 as NSString).lastPathComponent }, memories: memories,
+      oneSlot: strip)
+  }
+}
+
+/// What ``MemoryRequest`` found.
+package struct MemoryReport: Report {
+  package struct Memory: Encodable, Sendable {
+    let name: String
+    let frames: Int
+    let slots: Int
+    /// Slots that come first at least once.
+    let firstSlots: Int
+    /// Slots whose share never exceeds that of an even address.
+    let deadSlots: Int
+    /// e to the mean entropy: how many slots an address is spread over.
+    let effectiveSlots: Double
+    /// The mean share of each slot.
+    let usage: [Double]
+    /// Frames in which each slot comes first.
+    let firsts: [Int]
+    /// The commonest phones of the slots that come first, by slot.
+    let phones: [String: [String: Int]]?
+    /// The share of frames whose phone is the commonest of their slot.
+    package let purity: Double?
+    /// The same if one slot stood for all.
+    package let chance: Double?
+    package let topAgreement: Double?
+    package let meanDivergence: Double?
+    let picture: String
+
+    init(
+      _ name: String, _ address: Tensor, labels: [String]?, other: Tensor?, picture: String
+    ) throws(ModelError) {
+      self.name = name
+      self.picture = picture
+      let (frames, slots) = (address.shape[0], address.shape[1])
+      let values = address.dequantized().doubles()
+      var usage = [Double](repeating: 0, count: slots)
+      var greatest = [Double](repeating: 0, count: slots)
+      var firsts = [Int](repeating: 0, count: slots)
+      var entropy = 0.0
+      var tops: [Int] = []
+      for frame in 0..<frames {
+        var top = 0
+        for slot in 0..<slots {
+          let share = values[frame * slots + slot]
+          usage[slot] += share
+          greatest[slot] = max(greatest[slot], share)
+          if share > values[frame * slots + top] { top = slot }
+          if share > 0 { entropy -= share * log(share) }
+        }
+        firsts[top] += 1
+        tops.append(top)
+      }
+      self.frames = frames
+      self.slots = slots
+      self.usage = usage.map { $0 / Double(max(frames, 1)) }
+      self.firsts = firsts
+      firstSlots = firsts.filter { $0 > 0 }.count
+      deadSlots = greatest.filter { $0 <= 1 / Double(slots) }.count
+      effectiveSlots = exp(entropy / Double(max(frames, 1)))
+      if let labels {
+        var table: [Int: [String: Int]] = [:]
+        var all: [String: Int] = [:]
+        for (slot, label) in zip(tops, labels) {
+          table[slot, default: [:]][label, default: 0] += 1
+          all[label, default: 0] += 1
+        }
+        let pure = table.values.reduce(0) { $0 + ($1.values.max() ?? 0) }
+        purity = Double(pure) / Double(max(frames, 1))
+        chance = Double(all.values.max() ?? 0) / Double(max(frames, 1))
+        phones = Dictionary(
+          table.map { (String($0.key), $0.value) }, uniquingKeysWith: { $1 })
+      } else {
+        (purity, chance, phones) = (nil, nil, nil)
+      }
+      let metrics = try other.map { (other) throws(ModelError) in
+        try DistributionMetrics(other, against: address)
+      }
+      topAgreement = metrics?.topAgreement
+      meanDivergence = metrics?.meanDivergence
+    }
+
+    var lines: [String] {
+      var lines = [
+        "\(name): \(slots) slots over \(frames) frames; \(firstSlots) come first, \(deadSlots) are dead, "
+          + String(format: "an address is spread over %.1f", effectiveSlots)
+      ]
+      let busiest = firsts.enumerated().filter { $0.element > 0 }
+        .sorted { ($1.element, $0.offset) < ($0.element, $1.offset) }.prefix(8)
+      lines.append(
+        "  first most often: "
+          + busiest.map { "\($0.offset) (\($0.element))" }.joined(separator: ", "))
+      if let purity, let chance, let phones {
+        lines.append(
+          String(
+            format: "  phones: purity %.3f, of one slot for all %.3f", purity, chance))
+        var table = TextTable(["slot", "frames", "phones"], numeric: [0, 1])
+        for slot in busiest {
+          let counts = (phones[String(slot.offset)] ?? [:])
+            .sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(5)
+          table.add([
+            "\(slot.offset)", "\(slot.element)",
+            counts.map { "\($0.key) \($0.value)" }.joined(separator: ", "),
+          ])
+        }
+        lines += table.lines
+      }
+      if let topAgreement, let meanDivergence {
+        lines.append(
+          String(
+            format: "  the other form: same slot first in %.1f %% of the frames, mean KL ",
+            topAgreement * 100)
+            + Figure.error(meanDivergence))
+      }
+      lines.append("  \(picture)")
+      return lines
+    }
+  }
+
+  let model: String
+  let against: String?
+  package let memories: [Memory]
+  /// One frame for each slot that is addressed alone, where the model draws.
+  let oneSlot: String?
+
+  package var text: String {
+    var lines = [model + (against.map { " beside \($0)" } ?? "")]
+    lines += memories.flatMap(\.lines)
+    if let oneSlot { lines.append("each slot by itself: \(oneSlot)") }
+    return lines.joined(separator: "\n")
+  }
+
+  /// Slots down, time across, and the mean share of each at the right.
+  static func picture(_ address: Tensor) -> Image {
+    let (frames, slots) = (address.shape[0], address.shape[1])
+    let values = address.dequantized().doubles()
+    var turned = [Double](repeating: 0, count: values.count)
+    var usage = [Double](repeating: 0, count: slots)
+    for frame in 0..<frames {
+      for slot in 0..<slots {
+        turned[slot * frames + frame] = values[frame * slots + slot]
+        usage[slot] += values[frame * slots + slot]
+      }
+    }
+    let map = HeatMap(rows: slots, columns: frames, values: turned).image
+    let top = usage.max() ?? 1
+    let bars = 24
+    let shares = usage.flatMap { share in
+      (0..<bars).map { top > 0 && Double($0) < share / top * Double(bars) ? 0.66 : 0.0 }
+    }
+    let side = HeatMap(rows: slots, columns: bars, values: shares, greatest: 1).image
+    var picture = Image(width: map.width + 8 + side.width, height: map.height, grey: 127)
+    picture.draw(map, x: 0, y: 0)
+    picture.draw(side, x: map.width + 8, y: 0)
+    return picture
+  }
+}

@@ -1,0 +1,150 @@
+import Foundation
+import Maquette
+import MediaIO
+import OnnxFormat
+import TensorCore
+import Testing
+
+/// The trained talking faces on held-out utterances: what they make against what PyTorch made.
+@Suite(.serialized) final class TalkingRoadTests {
+  static let families = RoadTests.golden.appending(path: "families").path()
+  static let media = RoadTests.golden.appending(path: "media/spoken").path()
+  static let text = families + "text-to-audio-embedding/spoken/"
+  static let parts = ["encoder", "refine", "speaker", "audio", "base"]
+
+  let folder: URL
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
+
+  private func path(_ name: String) -> String { folder.appending(path: name).path() }
+
+  private func file(_ relative: String) -> String {
+    RoadTests.golden.appending(path: relative).path()
+  }
+
+  private func spoken(_ name: String) -> String { file("media/spoken/" + name) }
+
+  private func golden(_ family: String, _ name: String) throws -> [String: Tensor] {
+    let path = file("families/\(family)/spoken/\(name).npz")
+    return Dictionary(
+      try NumpyArchive.read(path: path).map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
+  }
+
+  /// The greatest difference of the rows that both have.
+  private func distance(_ path: String, _ expected: Tensor) throws -> Double {
+    let made = try NumpyArray.read(path: path)
+    try #require(made.count == expected.count)
+    return zip(made.doubles(), expected.doubles()).reduce(0) { max($0, abs($1.0 - $1.1)) }
+  }
+
+  private func textBundle() throws -> String {
+    var conversion = Conversion(
+      models: Self.parts.map {
+        (part: $0, file: file("families/text-to-audio-embedding/spoken/\($0).onnx"))
+      }, output: path("text.maq"))
+    conversion.settings["lexicon"] = file("families/text-to-audio-embedding/lexicon.txt")
+    #expect(try conversion.run().passed)
+    return path("text.maq")
+  }
+
+  private func execution(_ model: String, _ output: String) throws -> Execution {
+    var run = Execution(model: model, output: path(output))
+    run.media.face = spoken("face-5.png")
+    run.media.box = try Box(left: 70, top: 75, right: 180, bottom: 185)
+    return run
+  }
+
+  @Test func phonesAndAFaceBecomeWhatPyTorchMade() throws {
+    let golden = try golden("text-to-audio-embedding", "held-5")
+    var run = try execution(try textBundle(), "phones")
+    let lines = try String(contentsOfFile: spoken("held-5.phones"), encoding: .utf8)
+      .split(separator: "\n")
+    run.media.options["phones"] = lines.compactMap { $0.split(separator: " ").last }
+      .joined(separator: " ")
+    let outcome = try run.run()
+    let durations = try #require(golden["durations"]).integers()
+    let listing = try String(contentsOfFile: path("phones/phones.txt"), encoding: .utf8)
+    #expect(
+      listing.split(separator: "\n").compactMap {
+        $0.split(separator: " ").last.flatMap { Int64($0) }
+      }
+        == durations)
+    #expect(try distance(path("phones/f_aud.npy"), try #require(golden["f_aud"])) < 1e-3)
+    #expect(outcome.frames == Int(durations.reduce(0, +)))
+  }
+
+  @Test func textAndSpeechDriveOneBundle() throws {
+    let golden = try golden("text-to-audio-embedding", "held-5")
+    let durations = try #require(golden["spoken_durations"]).integers()
+    var run = try execution(try textBundle(), "both")
+    run.media.audio = spoken("held-5.wav")
+    let lines = try String(contentsOfFile: spoken("held-5.phones"), encoding: .utf8)
+      .split(separator: "\n")
+    run.media.options = [
+      "phones": lines.compactMap { $0.split(separator: " ").last }.joined(separator: " "),
+      "durations": durations.map(String.init).joined(separator: ","),
+    ]
+    // With the durations of the speech, features of the text are close to those of the speech.
+    #expect(try #require(try run.run().figures["latent-cosine"]) > 0.93)
+
+    var speech = try execution(path("text.maq"), "speech")
+    speech.media.audio = spoken("held-5.wav")
+    #expect(try speech.run().frames == golden["f_speech"]?.shape[0])
+    #expect(try distance(path("speech/f_aud.npy"), try #require(golden["f_speech"])) < 1e-2)
+  }
+
+  @Test func whatCannotBeSaidIsRefused() throws {
+    let bundle = try textBundle()
+    func code(_ change: (inout Execution) -> Void) throws -> ModelError.Code? {
+      var run = try execution(bundle, "refused")
+      change(&run)
+      return #expect(throws: ModelError.self) { try run.run() }?.code
+    }
+    #expect(try code { _ in } == .missingInput)
+    #expect(try code { $0.media.text = "  " } == .invalidValue)
+    #expect(try code { $0.media.options["phones"] = "sil QQ sil" } == .invalidValue)
+    #expect(
+      try code {
+        $0.media.text = "yes"
+        $0.media.options["durations"] = "1,2"
+      } == .usage)
+    #expect(
+      try code {
+        $0.media.text = "yes"
+        $0.media.face = nil
+      } == .missingInput)
+    #expect(
+      try code {
+        $0.media.audio = self.spoken("held-5.wav")
+        $0.media.options["stretch"] = "2"
+      } == .usage)
+  }
+
+  @Test func aMemoryIsShown() throws {
+    var request = MemoryRequest(
+      model: file("families/audio-lip-memory/spoken/generator.onnx"), output: path("memory"))
+    request.media.audio = spoken("held-5.wav")
+    request.media.face = spoken("face-5.png")
+    request.media.box = try Box(left: 70, top: 75, right: 180, bottom: 185)
+    request.phones = spoken("held-5.phones")
+    request.against = request.model
+    let report = try request.run()
+    let memory = try #require(report.memories.first)
+    #expect(memory.topAgreement == 1)
+    #expect(memory.meanDivergence == 0)
+    #expect(try #require(memory.purity) > 2 * (try #require(memory.chance)))
+    #expect(FileManager.default.fileExists(atPath: path("memory/address.png")))
+    let strip = try Image(contentsOf: path("memory/one-slot.png"))
+    #expect(strip.width == 12 * 66 + 2 && strip.height == 8 * 66 + 2)
+    #expect(try report.json().contains("\"purity\""))
+
+    request.model = file("families/sync-critic/tiny/critic-d1.onnx")
+    let error = #expect(throws: ModelError.self) { try request.run() }
+    #expect(error?.code == .unsupportedFeature)
+  }
+}
