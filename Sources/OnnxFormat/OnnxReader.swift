@@ -4,7 +4,7 @@ import ModelIR
 import ModelOperators
 import TensorCore
 
-/// Reads ONNX models (opset 6 to 28) as graphs of Maquette's operators.
+/// Reads ONNX models (opset 1 to 28) as graphs of Maquette's operators.
 ///
 /// Bytes become values here and nowhere else: everything that a file says is checked against
 /// ``ImportLimits`` before memory is taken, and tensors in other files stay within the model's folder.

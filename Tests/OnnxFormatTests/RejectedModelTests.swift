@@ -33,7 +33,11 @@ struct RejectedModel: Sendable, CustomTestStringConvertible {
   }
 
   static let graphs: [RejectedModel] = [
-    RejectedModel("an old opset", .unsupportedFeature, says: "opset 5") { model in
+    RejectedModel("an old opset", .unsupportedFeature, says: "opset 0") { model in
+      model.opsets = [("", 0)]
+    },
+    RejectedModel("an operator of an old opset", .unsupportedOperator, says: "opsets 6 to") {
+      model in
       model.opsets = [("", 5)]
     },
     RejectedModel("an opset of the future", .unsupportedFeature, says: "opset 29") { model in

@@ -59,6 +59,7 @@ import Testing
     reject("FT1", DFT(axis: 1), [TensorType(.int32, [1, 8, 2])])
     reject("FT2", DFT(axis: 2), [x])
     reject("FT2", DFT(axis: 1), [TensorType(.float32, [1, 8, 3])])
+    reject("FT4", DFT(), [x, nil, TensorType(.float32, [])])
     reject("ST2", STFT(), [TensorType(.float32, [8]), TensorType(.int64, [])])
     reject("ST3", STFT(), [x, TensorType(.int64, [])])
     reject("WF1", HannWindow(), [TensorType(.float32, [])])

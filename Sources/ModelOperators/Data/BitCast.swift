@@ -16,7 +16,7 @@ package struct BitCast: Operator {
   package func infer(_ inputs: Operands<Fact>) throws(ModelError) -> [TensorType] {
     try inputs.expect(1...1)
     let x = try inputs.required(0)
-    guard x.element.byteCount == target.byteCount, x.element != .bool, target != .bool,
+    guard x.element.byteCount == target.byteCount,
       BitCast.fourBits.contains(x.element) == BitCast.fourBits.contains(target)
     else { throw ModelError(.typeMismatch, "BC1: the bits of \(x.element) as \(target)") }
     return [x.type.with(element: target)]
@@ -28,7 +28,7 @@ package struct BitCast: Operator {
 
   package func reference(_ inputs: Operands<Tensor>) throws(ModelError) -> [Tensor] {
     let x = try inputs.required(0)
-    if BitCast.fourBits.contains(target) {
+    if BitCast.fourBits.contains(target) || x.element == .bool || target == .bool {
       return [Tensor(target, x.shape, integers: x.integers())]
     }
     return [Tensor(target, x.shape, writing: { $0.copyMemory(from: x.bytes) })]

@@ -24,5 +24,5 @@ package struct Not: Operator {
 }
 
 extension Not: ImportableOperator {
-  package static let importers = [Importer("Not", 6...newestOpset) { _ in Not() }]
+  package static let importers = [Importer("Not", 1...newestOpset) { _ in Not() }]
 }

@@ -249,26 +249,32 @@ extension Resize: ImportableOperator {
       let scales: [Float] = try node.required(attribute: "scales")
       let x = try node.required(0)
       return try node.append(
-        try Resize(legacy: node),
+        try Resize(legacy: node, scales: scales),
         on: [x, nil, node.constant(Tensor(vector: scales), "scales", in: &graph)], to: &graph)
     },
     Importer("Upsample", 9...9) { (node, graph) throws(ModelError) in
       try node.append(
-        Resize(legacy: node), on: [try node.required(0), nil, try node.required(1)], to: &graph)
+        Resize(legacy: node, scales: graph.constant(node.required(1))?.floats()),
+        on: [try node.required(0), nil, try node.required(1)], to: &graph)
     },
     Importer("Resize", 10...10) { (node, graph) throws(ModelError) in
       try node.append(
-        Resize(legacy: node), on: [try node.required(0), nil, try node.required(1)], to: &graph)
+        Resize(legacy: node, scales: graph.constant(node.required(1))?.floats()),
+        on: [try node.required(0), nil, try node.required(1)], to: &graph)
     },
     Importer("Resize", 11...newestOpset) { node throws(ModelError) in try Resize(importing: node) },
   ]
 
-  /// Opsets before 11.
-  private init(legacy node: ForeignNode) throws(ModelError) {
+  /// Opsets before 11. Where it is known that no axis shrinks, or that none grows, later opsets have a
+  /// name for the neighbour that is taken.
+  private init(legacy node: ForeignNode, scales: [Float]?) throws(ModelError) {
     self.init()
     mode = try node.choice("mode", default: "nearest", ["nearest": .nearest, "linear": .linear])
     coordinates = .asymmetric
     nearest = .simple
+    guard mode == .nearest, let scales else { return }
+    if scales.allSatisfy({ $0 >= 1 }) { nearest = .floor }
+    if scales.allSatisfy({ $0 <= 1 }), scales.contains(where: { $0 < 1 }) { nearest = .ceil }
   }
 
   private init(importing node: ForeignNode) throws(ModelError) {

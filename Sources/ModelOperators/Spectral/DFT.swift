@@ -5,7 +5,7 @@ import TensorCore
 /// The discrete Fourier transform along one axis, by its formula: X_k = Σ x_n exp(∓2πi kn / length). The
 /// last axis holds the real and, where there are two elements, the imaginary part.
 ///
-/// Operands: X, length? (X is cut or filled with zeros to it). The forward transform may give only the
+/// Operands: X, length? (X is cut or filled with zeros to it), axis? (in place of the attribute). The forward transform may give only the
 /// first half of the frequencies (`onesided`); the inverse then takes a half and gives real numbers.
 /// Clauses `FT1`… of `formats/operators.md`; ONNX DFT 17–20.
 package struct DFT: Operator {
@@ -29,17 +29,26 @@ package struct DFT: Operator {
 
 extension DFT {
   package func infer(_ inputs: Operands<Fact>) throws(ModelError) -> [TensorType] {
-    try inputs.expect(1...2)
+    try inputs.expect(1...3)
     let x = try inputs.required(0)
     guard x.element.isFloatingPoint else {
       throw ModelError(.typeMismatch, "FT1: a transform of \(x.element)")
     }
     var dimensions = try x.dimensions()
     let rank = dimensions.count
-    let axis = try Shape.resolve(axis: axis, rank: rank)
-    guard rank >= 2, axis < rank - 1, (1...2).contains(dimensions[rank - 1].value ?? 1) else {
-      throw ModelError(.shapeMismatch, "FT2: a transform of \(x.type) along axis \(axis)")
+    guard rank >= 2, (1...2).contains(dimensions[rank - 1].value ?? 1) else {
+      throw ModelError(.shapeMismatch, "FT2: a transform of \(x.type)")
     }
+    if let operand = inputs.optional(2), operand.constant == nil {
+      guard operand.element == .int32 || operand.element == .int64 else {
+        throw ModelError(.typeMismatch, "FT4: an axis of \(operand.element)")
+      }
+      // Any axis but the last may be the one.
+      for other in 0..<rank - 1 { dimensions[other] = .unknown }
+      dimensions[rank - 1] = inverse && onesided ? 1 : 2
+      return [TensorType(x.element, dimensions)]
+    }
+    let axis = try resolvedAxis(inputs.optional(2)?.constant, rank: rank)
     var length = dimensions[axis]
     if let operand = inputs.optional(1) {
       length = operand.extents?.first ?? .unknown
@@ -55,10 +64,24 @@ extension DFT {
     return [TensorType(x.element, dimensions)]
   }
 
+  private func resolvedAxis(_ operand: Tensor?, rank: Int) throws(ModelError) -> Int {
+    let given = try operand.map { (operand) throws(ModelError) in
+      guard operand.element.isInteger, let value = operand.integers().first else {
+        throw ModelError(.typeMismatch, "FT4: an axis of \(operand.type)")
+      }
+      return Int(value)
+    }
+    let axis = try Shape.resolve(axis: given ?? axis, rank: rank)
+    guard axis < rank - 1 else {
+      throw ModelError(.shapeMismatch, "FT2: a transform of \(rank) axes along axis \(axis)")
+    }
+    return axis
+  }
+
   package func reference(_ inputs: Operands<Tensor>) throws(ModelError) -> [Tensor] {
     let x = try inputs.required(0)
     let rank = x.shape.rank
-    let axis = try Shape.resolve(axis: axis, rank: rank)
+    let axis = try resolvedAxis(inputs.optional(2), rank: rank)
     let (extent, parts) = (x.shape[axis], x.shape[rank - 1])
     let inner = x.shape.count(axis + 1..<rank - 1)
     let given = inputs.optional(1)?.integers().first.map { Int($0) }
@@ -114,17 +137,15 @@ extension DFT: ImportableOperator {
         onesided: try node.flag("onesided", default: false))
     },
     Importer("DFT", 20...newestOpset) { (node, graph) throws(ModelError) in
-      var axis = -2
-      if let operand = node.operand(2) {
-        guard let value = graph.constant(operand)?.integers().first else {
-          throw ModelError(.unsupportedFeature, "FT4: an axis that is not constant")
-        }
-        axis = Int(value)
-      }
-      let op = DFT(
-        axis: axis, inverse: try node.flag("inverse", default: false),
+      var op = DFT(
+        axis: -2, inverse: try node.flag("inverse", default: false),
         onesided: try node.flag("onesided", default: false))
-      return try node.append(op, on: [try node.required(0), node.operand(1)], to: &graph)
+      var operands = node.operands
+      if let operand = node.operand(2), let value = graph.constant(operand)?.integers().first {
+        op.axis = Int(value)
+        operands.removeLast()
+      }
+      return try node.append(op, on: operands, to: &graph)
     },
   ]
 }

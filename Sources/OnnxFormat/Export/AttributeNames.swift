@@ -14,10 +14,11 @@ enum AttributeNames {
     return own[key] ?? shared[field] ?? field
   }
 
-  /// Fields that ONNX expresses by the number of outputs.
+  /// Fields that ONNX expresses by the number of outputs, or several of them by one attribute.
   private static let withoutAttribute: Set = [
     "Attention.outputs", "MaxPool.indices", "LayerNormalization.statistics",
-    "GroupNormalization.scalesGroups", "Split.outputs",
+    "GroupNormalization.scalesGroups", "Split.outputs", "SoftmaxCrossEntropyLoss.logarithms",
+    "LinearAttention.gated", "LinearAttention.corrected", "MaxRoiPool.height", "MaxRoiPool.width",
   ]
 
   private static let own: [String: String] = [
@@ -42,6 +43,21 @@ enum AttributeNames {
     "Attention.scores": "qk_matmul_output_mode",
     "DeformConv.offsetGroups": "offset_group",
     "NonMaxSuppression.centered": "center_point_box",
+    "LinearAttention.queryHeads": "q_num_heads",
+    "LinearAttention.keyHeads": "kv_num_heads",
+    "RoiAlign.height": "output_height",
+    "RoiAlign.width": "output_width",
+    "RoiAlign.samples": "sampling_ratio",
+    "RoiAlign.scale": "spatial_scale",
+    "RoiAlign.greatest": "mode",
+    "RoiAlign.halfPixel": "coordinate_transformation_mode",
+    "MaxRoiPool.scale": "spatial_scale",
+  ]
+
+  /// Flags that are one of two texts in ONNX.
+  private static let flagTexts: [String: (no: String, yes: String)] = [
+    "RoiAlign.greatest": ("avg", "max"),
+    "RoiAlign.halfPixel": ("output_half_pixel", "half_pixel"),
   ]
 
   private static let shared: [String: String] = [
@@ -59,13 +75,16 @@ enum AttributeNames {
     "alphas": "activation_alpha",
     "betas": "activation_beta",
     "batchFirst": "layout",
+    "ignored": "ignore_index",
   ]
 
   /// The value as ONNX writes it; nil where the attribute is left out.
   static func value(_ value: Attribute, of field: String, of kind: String) -> Attribute? {
     switch value {
     case .none: return nil
-    case .boolean(let flag): return .integer(flag ? 1 : 0)
+    case .boolean(let flag):
+      let texts = flagTexts["\(kind).\(field)"]
+      return texts.map { .string(flag ? $0.yes : $0.no) } ?? .integer(flag ? 1 : 0)
     case .integers(let list) where list.isEmpty: return nil
     case .floats(let list) where list.isEmpty: return nil
     case .strings(let list) where list.isEmpty: return nil

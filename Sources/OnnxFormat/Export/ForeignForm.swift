@@ -30,6 +30,7 @@ struct ForeignForm {
     case let op as DequantizeLinear where op.element != nil: 23
     case is NumericRange where element?.byteCount == 2: 27
     case let op as SpaceToDepth where op.mode == .columnFirst: 28
+    case is RoiAlign: 16
     case is Celu where element != .float32: 28
     case is BitShift where element?.isSigned == true: 28
     case is TopK where element == .bfloat16: 24
@@ -97,6 +98,14 @@ struct ForeignForm {
     }
     if let split = op as? Split, operands.count < 2 || operands[1] == nil {
       return [("num_outputs", .integer(split.outputCount))]
+    }
+    if let attention = op as? LinearAttention {
+      let rules = [["linear", "delta"], ["gated", "gated_delta"]]
+      let rule = rules[attention.gated ? 1 : 0][attention.corrected ? 1 : 0]
+      return [("update_rule", .string(rule))]
+    }
+    if let pool = op as? MaxRoiPool {
+      return [("pooled_shape", .integers([pool.height, pool.width]))]
     }
     return []
   }

@@ -128,6 +128,20 @@ extension GraphExporter {
     return emit("Div", [x, divisor], as: "\(node.name).normalized")
   }
 
+  // MARK: - Transforms
+
+  /// Since opset 20 the axis is an operand.
+  mutating func export(_ op: DFT, _ node: Node) throws(ModelError) {
+    let length = node.inputs.count > 1 ? node.inputs[1].map { realName($0) } : nil
+    let axis = constant(Tensor(scalar: Int64(op.axis)), named: "\(node.name).axis")
+    let flags = [("inverse", op.inverse), ("onesided", op.onesided)].filter(\.1).map {
+      OnnxAttribute(name: $0.0, content: .value(.integer(1)))
+    }
+    emit(
+      "DFT", [realName(try operand(node, 0)), length ?? "", axis],
+      [storedName(node.outputs[0])], name: node.name, attributes: flags)
+  }
+
   // MARK: - Tables
 
   /// The function that the table was made from, where its default form gives the same table and the opset

@@ -134,6 +134,8 @@ struct GraphExporter {
       try store([try export(layer, node)], of: node)
     } else if let norm = node.op as? NormalizeL2 {
       try store([try export(norm, node)], of: node)
+    } else if let transform = node.op as? DFT, opset >= 20, node.inputs.count < 3 {
+      try export(transform, node)
     } else {
       try exportOneToOne(node)
     }

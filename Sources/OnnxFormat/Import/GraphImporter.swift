@@ -373,4 +373,4 @@ struct GraphImporter {
 }
 
 /// The oldest opset of the default domain that Maquette reads.
-package let oldestOpset = 6
+package let oldestOpset = 1
