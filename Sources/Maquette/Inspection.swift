@@ -259,14 +259,9 @@ package struct OperatorTable: Report {
 
   package init() {
     operators = allOperators.map { op in
-      let importers = (op as? any ImportableOperator.Type)?.importers ?? []
+      let read = (op as? any ImportableOperator.Type)?.readVersions ?? []
       return Row(
-        name: op.name,
-        onnx: importers.map { importer in
-          let domain = importer.domain.isEmpty ? "" : importer.domain + "."
-          let versions = importer.versions
-          return "\(domain)\(importer.kind) \(versions.lowerBound)–\(versions.upperBound)"
-        },
+        name: op.name, onnx: read.map(\.description),
         int8: op is any IntegerOperator.Type)
     }.sorted { $0.name < $1.name }
   }

@@ -134,7 +134,7 @@ extension Concat: PlannedOperator {
 extension Concat: ImportableOperator {
   package static let importers =
     [
-      Importer("Concat", 6...newestOpset) { node throws(ModelError) in
+      Importer("Concat", 4...newestOpset) { node throws(ModelError) in
         Concat(axis: try node.required(attribute: "axis"))
       }
     ] + quantizedImporters

@@ -80,7 +80,7 @@ extension DepthToSpace: ViewOperator {
 
 extension DepthToSpace: ImportableOperator {
   package static let importers = [
-    Importer("DepthToSpace", 6...newestOpset) { node throws(ModelError) in
+    Importer("DepthToSpace", 1...newestOpset) { node throws(ModelError) in
       DepthToSpace(
         block: try node.required(attribute: "blocksize"),
         mode: try node.attribute("mode", default: BlockOrder.depthFirst))

@@ -65,7 +65,7 @@ extension Flatten: RelabellingOperator {}
 
 extension Flatten: ImportableOperator {
   package static let importers = [
-    Importer("Flatten", 6...newestOpset) { node throws(ModelError) in
+    Importer("Flatten", 1...newestOpset) { node throws(ModelError) in
       Flatten(axis: try node.attribute("axis", default: 1))
     }
   ]

@@ -110,7 +110,7 @@ extension Gather: PlannedOperator {
 
 extension Gather: ImportableOperator {
   package static let importers = [
-    Importer("Gather", 6...newestOpset) { node throws(ModelError) in
+    Importer("Gather", 1...newestOpset) { node throws(ModelError) in
       Gather(axis: try node.attribute("axis", default: 0))
     }
   ]

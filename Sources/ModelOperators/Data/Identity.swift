@@ -29,7 +29,7 @@ extension Identity: RelabellingOperator {
 
 extension Identity: ImportableOperator {
   package static let importers = [
-    Importer("Identity", 6...newestOpset) { _ in Identity() },
+    Importer("Identity", 1...newestOpset) { _ in Identity() },
     Importer("Dropout", 6...newestOpset) { (node, graph) throws(ModelError) in
       node.ignore("ratio", "seed", "is_test")
       try Identity.rejectTraining(node, graph)

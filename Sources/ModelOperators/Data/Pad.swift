@@ -187,7 +187,7 @@ extension Pad: PlannedOperator {
 
 extension Pad: ImportableOperator {
   package static let importers = [
-    Importer("Pad", 6...10) { (node, graph) throws(ModelError) in
+    Importer("Pad", 2...10) { (node, graph) throws(ModelError) in
       let counts: [Int] = try node.required(attribute: "pads")
       let value: Float = try node.attribute("value", default: 0)
       let x = try node.required(0)

@@ -58,7 +58,7 @@ extension ShapeOf {
 
 extension ShapeOf: ImportableOperator {
   package static let importers = [
-    Importer("Shape", 6...newestOpset) { node throws(ModelError) in
+    Importer("Shape", 1...newestOpset) { node throws(ModelError) in
       ShapeOf(start: try node.attribute("start", default: 0), end: try node.optional("end"))
     }
   ]

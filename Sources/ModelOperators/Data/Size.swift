@@ -21,5 +21,5 @@ package struct Size: Operator {
 }
 
 extension Size: ImportableOperator {
-  package static let importers = [Importer("Size", 6...newestOpset) { _ in Size() }]
+  package static let importers = [Importer("Size", 1...newestOpset) { _ in Size() }]
 }

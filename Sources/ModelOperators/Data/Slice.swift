@@ -140,7 +140,7 @@ extension Slice: ViewOperator {
 
 extension Slice: ImportableOperator {
   package static let importers = [
-    Importer("Slice", 6...9) { (node, graph) throws(ModelError) in
+    Importer("Slice", 1...9) { (node, graph) throws(ModelError) in
       let starts: [Int] = try node.required(attribute: "starts")
       let ends: [Int] = try node.required(attribute: "ends")
       var operands: [ValueID?] = [try node.required(0)]

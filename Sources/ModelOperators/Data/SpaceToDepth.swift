@@ -72,7 +72,7 @@ extension SpaceToDepth: ViewOperator {
 
 extension SpaceToDepth: ImportableOperator {
   package static let importers = [
-    Importer("SpaceToDepth", 6...newestOpset) { node throws(ModelError) in
+    Importer("SpaceToDepth", 1...newestOpset) { node throws(ModelError) in
       SpaceToDepth(
         block: try node.required(attribute: "blocksize"),
         mode: try node.attribute("mode", default: BlockOrder.depthFirst))

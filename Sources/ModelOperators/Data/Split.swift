@@ -111,7 +111,7 @@ extension Split: ViewOperator {
 
 extension Split: ImportableOperator {
   package static let importers = [
-    Importer("Split", 6...12) { (node, graph) throws(ModelError) in
+    Importer("Split", 2...12) { (node, graph) throws(ModelError) in
       let op = Split(axis: try node.attribute("axis", default: 0), outputs: node.outputCount)
       let sizes = try node.optional("split", as: [Int].self)
       return try node.append(

@@ -47,7 +47,7 @@ extension Squeeze: RelabellingOperator {}
 
 extension Squeeze: ImportableOperator {
   package static let importers = [
-    Importer("Squeeze", 6...12) { (node, graph) throws(ModelError) in
+    Importer("Squeeze", 1...12) { (node, graph) throws(ModelError) in
       let axes = try node.optional("axes", as: [Int].self)
       return try node.append(
         Squeeze(), on: node.operands(adding: axes, as: "axes", at: 1, in: &graph), to: &graph)

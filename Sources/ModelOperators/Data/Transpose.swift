@@ -52,7 +52,7 @@ extension Transpose: ViewOperator {
 
 extension Transpose: ImportableOperator {
   package static let importers = [
-    Importer("Transpose", 6...newestOpset) { node throws(ModelError) in
+    Importer("Transpose", 1...newestOpset) { node throws(ModelError) in
       Transpose(try node.optional("perm"))
     }
   ]

@@ -47,7 +47,7 @@ extension Unsqueeze: RelabellingOperator {}
 
 extension Unsqueeze: ImportableOperator {
   package static let importers = [
-    Importer("Unsqueeze", 6...12) { (node, graph) throws(ModelError) in
+    Importer("Unsqueeze", 1...12) { (node, graph) throws(ModelError) in
       let axes: [Int] = try node.required(attribute: "axes")
       return try node.append(
         Unsqueeze(), on: node.operands(adding: axes, as: "axes", at: 1, in: &graph), to: &graph)

@@ -12,5 +12,5 @@ package struct Softplus: UnaryOperator {
 }
 
 extension Softplus: ImportableOperator {
-  package static let importers = [Importer("Softplus", 6...newestOpset) { _ in Softplus() }]
+  package static let importers = [Importer("Softplus", 1...newestOpset) { _ in Softplus() }]
 }

@@ -11,5 +11,5 @@ package struct Softsign: UnaryOperator {
 }
 
 extension Softsign: ImportableOperator {
-  package static let importers = [Importer("Softsign", 6...newestOpset) { _ in Softsign() }]
+  package static let importers = [Importer("Softsign", 1...newestOpset) { _ in Softsign() }]
 }

@@ -71,7 +71,7 @@ extension AveragePool {
 
 extension AveragePool: ImportableOperator {
   package static let importers = [
-    Importer("AveragePool", 6...newestOpset) { node throws(ModelError) in
+    Importer("AveragePool", 1...newestOpset) { node throws(ModelError) in
       AveragePool(
         kernel: try node.required(attribute: "kernel_shape"), window: try Window(importing: node),
         ceiling: try node.flag("ceil_mode", default: false),

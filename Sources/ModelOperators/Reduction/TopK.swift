@@ -100,7 +100,7 @@ extension TopK {
 
 extension TopK: ImportableOperator {
   package static let importers = [
-    Importer("TopK", 6...9) { (node, graph) throws(ModelError) in
+    Importer("TopK", 1...9) { (node, graph) throws(ModelError) in
       let count: Int = try node.required(attribute: "k")
       let op = TopK(axis: try node.attribute("axis", default: -1), largest: true)
       return try node.append(

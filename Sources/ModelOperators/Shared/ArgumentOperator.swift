@@ -61,7 +61,7 @@ extension ArgumentOperator {
   }
 
   static func argumentImporter() -> Importer {
-    Importer(name, 6...newestOpset) { node throws(ModelError) in
+    Importer(name, 1...newestOpset) { node throws(ModelError) in
       var op = Self()
       op.axis = try node.attribute("axis", default: 0)
       op.keepDimensions = try node.flag("keepdims", default: true)

@@ -179,7 +179,7 @@ extension ReductionOperator {
   static func reductionImporters() -> [Importer] {
     let operandVersion = axesOperandVersion
     return [
-      Importer(name, 6...operandVersion - 1) { (node, graph) throws(ModelError) in
+      Importer(name, 1...operandVersion - 1) { (node, graph) throws(ModelError) in
         var op = Self()
         op.keepDimensions = try node.flag("keepdims", default: true)
         let axes = try node.optional("axes", as: [Int].self)
