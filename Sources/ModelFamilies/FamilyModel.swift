@@ -4,7 +4,7 @@ import TensorCore
 /// A model whose family is known: one graph, or several that work together.
 package struct FamilyModel: Sendable {
   package let family: ModelFamily
-  package let parts: [Part]
+  package private(set) var parts: [Part]
   /// What the family was told at conversion: lines by name.
   package var settings: [String: [String]]
 
@@ -90,6 +90,13 @@ package struct FamilyModel: Sendable {
     if part.role != family.roles[0] { graph.metadata[Self.roleKey] = part.role }
     for trait in part.traits { graph.metadata["\(Self.key).\(trait.name)"] = trait.value }
     return graph
+  }
+
+  /// The same model with some of its parts.
+  func with(_ parts: [Part]) -> FamilyModel {
+    var model = self
+    model.parts = parts
+    return model
   }
 
   /// The part of a role.

@@ -62,6 +62,8 @@ import Testing
     }
     #expect(hidden)
     #expect(FamilyModel(changed) == nil)
+    #expect(!ModelFamily.audioLipMemory.nearMiss(changed).isEmpty)
+    #expect(ModelFamily.audioLipMemory.nearMiss(graph).isEmpty)
   }
 
   @Test func aPlainGraphStaysPlain() throws {

@@ -102,6 +102,23 @@ enum Tiny {
   }
 }
 
+@Suite struct LipEncoderTests {
+  @Test(arguments: ["d1", "d2", "d3"])
+  func everyDialectIsRecognisedByStructure(dialect: String) throws {
+    let model = try #require(FamilyModel(try Tiny.graph("audio-lip-memory", "lips", dialect)))
+    #expect(model.family.name == "audio-lip-memory")
+    #expect(model.parts[0].role == "lips")
+    #expect(model.parts[0].trait("face-size") == "64")
+    #expect(model.parts[0].trait("feature-width") == "8")
+    #expect(model.parts[0].trait("slots") == "96")
+  }
+
+  @Test func anEncoderThatLacksAPartIsNone() throws {
+    let graph = try Tiny.cut("Conv", from: try Tiny.graph("audio-lip-memory", "lips", "d1"))
+    #expect(FamilyModel(graph) == nil)
+  }
+}
+
 @Suite struct SyncCriticTests {
   @Test(arguments: ["d1", "d2", "d3"])
   func everyDialectIsRecognisedByStructure(dialect: String) throws {

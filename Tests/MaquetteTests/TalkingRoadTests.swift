@@ -125,6 +125,41 @@ import Testing
       } == .usage)
   }
 
+  /// The first second or so of a held-out utterance.
+  private func beginning(_ name: String) throws -> String {
+    let whole = try Recording(contentsOf: spoken(name))
+    let count = Int(1.2 * Double(whole.rate))
+    try Recording(samples: Array(whole.samples.prefix(count)), rate: whole.rate)
+      .write(to: path(name))
+    return path(name)
+  }
+
+  @Test func lipsAreSynchronisedInContext() throws {
+    let golden = try #require(try golden("context-aware-lip-sync", "held-5")["units"])
+    let conversion = Conversion(
+      models: ["phones", "context", "face"].map {
+        (part: $0, file: file("families/context-aware-lip-sync/spoken/\($0).onnx"))
+      }, output: path("context.maq"))
+    #expect(try conversion.run().passed)
+    var run = try execution(path("context.maq"), "centre")
+    run.media.audio = try beginning("held-5.wav")
+    let outcome = try run.run()
+    let units = try NumpyArray.read(path: path("centre/lip_units.npy"))
+    #expect(outcome.frames == units.shape[0])
+    // Frames whose neighbours the whole utterance has, too.
+    let width = golden.shape[1]
+    for (made, expected) in zip(units.doubles(), golden.doubles()).prefix(14 * width) {
+      #expect(abs(made - expected) < 2e-2)
+    }
+
+    run.output = path("block")
+    run.media.options["mode"] = "block"
+    let cosine = try #require(try run.run().figures["block-unit-cosine"])
+    #expect(cosine > 0.9 && cosine < 1)
+    run.media.options["mode"] = "diagonal"
+    #expect(throws: ModelError.self) { try run.run() }
+  }
+
   @Test func aMemoryIsShown() throws {
     var request = MemoryRequest(
       model: file("families/audio-lip-memory/spoken/generator.onnx"), output: path("memory"))

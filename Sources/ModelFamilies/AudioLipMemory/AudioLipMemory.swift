@@ -10,10 +10,11 @@ extension ModelFamily {
   package static let audioLipMemory = ModelFamily(
     name: "audio-lip-memory",
     title: "audio-lip-memory talking face",
-    roles: ["generator"],
-    recognise: AudioLipMemory.recognise,
-    media: [.audio, .face],
-    perform: framewise(prepare: AudioLipMemory.prepare, pictures: AudioLipMemory.pictures),
+    roles: ["generator", "lips"],
+    recognise: AudioLipMemory.recogniseAnyPart,
+    nearMiss: AudioLipMemory.nearMiss,
+    media: [.audio, .face, .video],
+    perform: AudioLipMemory.perform,
     staysFloat: [
       FloatRule("an address is a share of e^(radius · cosine), which eight bits are too coarse for")
       {
