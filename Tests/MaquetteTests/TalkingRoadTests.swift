@@ -160,6 +160,18 @@ import Testing
     #expect(throws: ModelError.self) { try run.run() }
   }
 
+  @Test func theCriticSaysWhatPyTorchSaid() throws {
+    let samples = file("families/sync-critic/spoken/held-5.npz")
+    let run = Execution(
+      model: file("families/sync-critic/spoken/critic.onnx"),
+      inputs: [("audio", samples), ("face", samples)], output: path("critic"))
+    _ = try run.run()
+    let golden = try golden("sync-critic", "held-5")
+    for name in ["audio_embedding", "face_embedding"] {
+      #expect(try distance(path("critic/\(name).npy"), try #require(golden[name])) < 1e-4)
+    }
+  }
+
   @Test func aMemoryIsShown() throws {
     var request = MemoryRequest(
       model: file("families/audio-lip-memory/spoken/generator.onnx"), output: path("memory"))

@@ -30,7 +30,7 @@ class Configuration:
 AUDIO, FACE = (32, 64, 128, 256, 512), (32, 64, 128, 256, 512, 512)
 PAPER_96 = Configuration("paper-96", 96, AUDIO, FACE, 3, 0)
 PAPER_128 = Configuration("paper-128", 128, AUDIO, FACE, 4, 2)
-SMALL = Configuration("small", 64, (8, 16, 24, 48, 96), (16, 24, 32, 48, 64, 96), 2, 0)
+SMALL = Configuration("small", 64, (8, 16, 24, 48, 80), (16, 24, 32, 48, 64, 80), 2, 0)
 CONFIGURATIONS = {c.name: c for c in (PAPER_96, PAPER_128, SMALL)}
 PAPER_PARAMETERS = {"paper-96": 16_435_072, "paper-128": 22_991_744}
 FRAMES = 5

@@ -5,7 +5,7 @@
 | stage   | networks                                   | needs of FOLDER |
 |---------|--------------------------------------------|-----------------|
 | memory  | audio-lip memory with its lip encoder      |                 |
-| critic  | SyncNet                                    |                 |
+| critic  | SyncNet                                    | memory          |
 | context | CALS; units as the memory's lip encoder's  | memory          |
 | text    | TAEM, onto the memory's audio features     | memory          |
 
@@ -243,29 +243,41 @@ def measure_memory(network, corpus, say):
     say(f"slot-to-phone purity {share:.3f} by speech, {lip_share:.3f} by lips, {chance:.3f} for one slot")
 
 
+def hear_as(network, taught):
+    """Begins with the ears of the memory's network; the layer that they lack adds nothing yet."""
+    ours, theirs = network.audio_encoder, taught.audio_encoder
+    extra = len(theirs) - 2
+    for place, layer in enumerate(theirs):
+        ours[place if place < extra else place + 1].load_state_dict(layer.state_dict())
+    nn.init.zeros_(ours[extra].conv_block[1].weight)
+
+
 def train_critic(arguments, corpus, device):
-    network = quick(syncnet.make("small").to(device)).train()
+    taught = audio_lip_memory.make("small")
+    taught.load_state_dict(torch.load(arguments.output / "memory.pt", map_location="cpu")["memory"])
+    network = syncnet.make("small")
+    hear_as(network, taught)
+    network = quick(network.to(device)).train()
     size, count = network.configuration.image_size, arguments.batch
     stage = speaking.Stage(corpus, size, seed=2)
-    course = Course(arguments, network.parameters(), 1e-3)
+    course = Course(arguments, network.parameters(), 2e-3)
     for progress in course.rounds():
         moments = corpus.moments(count, stage.generator)
-        together = stage.uniform(count) < 0.5
         by = torch.randint(2, 16, (count,), generator=stage.generator)
         sign = 1 - 2 * torch.randint(2, (count,), generator=stage.generator)
         near = (moments + ((by * sign).to(device) * speaking.FRAME_COLUMNS).long()).clamp(
             corpus.first[moments], corpus.last[moments] - speaking.COLUMNS + 1)
-        near = torch.where(near == moments, corpus.moments(count, stage.generator), near)
-        far = corpus.moments(count, stage.generator)
-        other = torch.where(stage.uniform(count) < 0.7, near, far)
-        heard_at = torch.where(together, moments, other)
         clip = stage.clip(stage.looks(count), corpus.neighbours(moments, CLIP))
-        heard, seen = network(corpus.windows(heard_at), syncnet.face_input(clip))
-        cosine = (heard * seen).sum(1).clamp(1e-6, 1 - 1e-6)
-        loss = F.binary_cross_entropy(cosine, together.float())
-        right = ((cosine > 0.5) == together).float().mean()
-        course.descend(loss, {"bce": loss, "right": right})
-    torch.backends.cudnn.benchmark = False
+        heard, seen = network(
+            corpus.windows(torch.cat([moments, near])),
+            syncnet.face_input(torch.cat([clip, clip])))
+        cosine = (seen[:count] @ heard.T).clamp(1e-6, 1 - 1e-6)
+        own = torch.arange(count, device=device)
+        choice = F.cross_entropy(cosine / 0.07, own)
+        pairs = torch.cat([cosine[own, own], cosine[own, own + count]])
+        bce = F.binary_cross_entropy(pairs, (torch.arange(2 * count, device=device) < count).float())
+        right = (cosine.argmax(1) == own).float().mean()
+        course.descend(choice + bce, {"choice": choice, "bce": bce, "right": right})
     course.say(f"{course.step} steps of {count}")
     network.eval()
     with torch.no_grad():
