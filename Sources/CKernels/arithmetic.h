@@ -9,6 +9,10 @@
 #include "include/CKernels.h"
 
 #define CK_INLINE static inline __attribute__((always_inline, unused))
+/* A name of the kind of convolution that portable/conv.inc is being included for. */
+#define CK_CV_JOIN(name, suffix) CK_FN(name##suffix)
+#define CK_CV_NAME(name, suffix) CK_CV_JOIN(name, suffix)
+#define CK_CV(name) CK_CV_NAME(name, CK_CONV_SUFFIX)
 #define CK_JOIN_(a, b) a##b
 #define CK_JOIN(a, b) CK_JOIN_(a, b)
 

@@ -52,6 +52,7 @@ private struct PlanBuilder {
   private var graph: Graph { specialised.graph }
   private let options: PlanOptions
   private let matrices: any MatrixBackend
+  private let isExact: Bool
   private let live: Set<Int>
   private let preferred: [Layout]
   private var left: [Int]
@@ -65,14 +66,13 @@ private struct PlanBuilder {
     self.specialised = specialised
     self.options = options
     let graph = specialised.graph
-    let exact: Bool
     switch options.profile {
-    case .exact: exact = true
-    case .fast: exact = false
-    case .automatic: exact = graph.values.contains { $0.type.quantization != nil }
+    case .exact: isExact = true
+    case .fast: isExact = false
+    case .automatic: isExact = graph.values.contains { $0.type.quantization != nil }
     }
     matrices =
-      exact || !OpenBLASMatrices.suits(options.tier)
+      isExact || !OpenBLASMatrices.suits(options.tier)
       ? ExactMatrices(tier: options.tier) : OpenBLASMatrices()
     var live = Set(graph.outputs.map(\.value.index))
     for node in graph.nodes.reversed()
@@ -264,7 +264,8 @@ private struct PlanBuilder {
     let request = KernelRequest(
       operands: Operands(operands), outputs: types,
       preferredLayout: node.outputs.first.map { preferred[$0.index] } ?? .rowMajor,
-      tier: options.tier, matrices: matrices, threads: options.threads)
+      tier: options.tier, matrices: matrices, isExact: isExact,
+      threads: options.threads)
     if request.touchesIntegers {
       if let planned = node.op as? any IntegerPlannedOperator,
         let kernel = try planned.integerKernel(request)

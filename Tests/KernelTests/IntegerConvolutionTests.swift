@@ -170,7 +170,7 @@ private struct Problem {
 
   /// What a tier computes with some threads.
   func computed(_ tier: KernelTier, threads: Int) -> (bytes: [Int8], floats: [Float]) {
-    let part = IntegerConvolution.Part(
+    let part = ConvolutionPart(
       window: window, residualStride: residualStride, tapPixels: pixels, tapChannels: channels)
     let convolution = IntegerConvolution(
       tier: tier, threads: threads, parts: [part],

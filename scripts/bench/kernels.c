@@ -104,6 +104,49 @@ static double convolution(const ck_kernels *kernels, int32_t height, int32_t wid
   return best;
 }
 
+/* The same for floats; `fused` is the call's. */
+static double float_convolution(const ck_kernels *kernels, int32_t height, int32_t width, int32_t channels, int32_t outputs,
+                                int32_t size, int fused) {
+  size_t run = (size_t)(size * channels), k = (size_t)size * run, rows = (size_t)height * (size_t)width, n = (size_t)outputs;
+  float *input = calloc(rows * (size_t)channels, 4), *weights = calloc(n * k, 4), *output = malloc(rows * n * 4);
+  void *packed = aligned_alloc(64, (kernels->conv_f32_packed_size(n, (size_t)size, run) + 63) / 64 * 64);
+  kernels->conv_f32_pack(weights, (ptrdiff_t)k, 1, n, (size_t)size, run, packed);
+  ck_tap taps[16];
+  for (int32_t i = 0; i < size; i++) {
+    taps[i] = (ck_tap){0, i - size / 2, -(size / 2)};
+  }
+  ck_conv_f32 conv = {
+      .window = {.in_size = {1, height, width},
+                 .out_size = {1, height, width},
+                 .step = {1, 1, 1},
+                 .tap_count = size,
+                 .taps = taps,
+                 .in_stride = {0, (ptrdiff_t)width * channels, channels},
+                 .out_stride = {0, (ptrdiff_t)width * outputs, outputs}},
+      .input = input,
+      .tap_pixels = size,
+      .tap_channels = channels,
+      .weights = packed,
+      .fused = fused,
+      .output = output,
+      .epilogue = {.activation = CK_ACTIVATION_RELU},
+  };
+  void *scratch = aligned_alloc(64, (kernels->conv_f32_scratch_size(&conv.window, (size_t)size, (size_t)channels) + 63) / 64 * 64);
+  double best = 0, begin = now();
+  for (int repetition = 0; repetition < 3 || (repetition < 500 && now() - begin < 1.0); repetition++) {
+    double start = now();
+    kernels->conv_f32(&conv, 0, rows, 0, n, scratch);
+    double rate = (double)rows * (double)n * (double)k / (now() - start);
+    best = rate > best ? rate : best;
+  }
+  free(input);
+  free(weights);
+  free(output);
+  free(packed);
+  free(scratch);
+  return best;
+}
+
 int main(void) {
   static const struct {
     const char *name;
@@ -127,6 +170,12 @@ int main(void) {
         printf("  %5.1f %% of peak", 100 * rate / limit);
       }
       printf("  %s\n", kernels->name);
+    }
+    for (size_t i = 0; kernels && i < sizeof cases / sizeof cases[0]; i++) {
+      for (int fused = 0; fused <= kernels->fuses_f32 && !cases[i].cold; fused++) {
+        double rate = float_convolution(kernels, cases[i].height, cases[i].width, cases[i].channels, cases[i].outputs, cases[i].size, fused);
+        printf("%-24s %8.1f Gmac/s of floats%s  %s\n", cases[i].name, rate * 1e-9, fused ? ", fused" : "", kernels->name);
+      }
     }
   }
   return 0;

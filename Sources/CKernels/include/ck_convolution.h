@@ -54,6 +54,31 @@ typedef struct ck_conv_s8 {
   ck_epilogue epilogue;
 } ck_conv_s8;
 
+/* Epilogue of a float convolution: + bias, + residual, activation. Arrays have one entry for each output channel. */
+typedef struct ck_epilogue_f32 {
+  const float *_Nullable bias;
+  const float *_Nullable residual; /* placed by the caller's residual strides; it may be the output itself */
+  ck_activation activation;
+  const float *_Nullable slope;    /* for CK_ACTIVATION_LEAKY, else unused */
+  ck_unary function;               /* these three for CK_ACTIVATION_FUNCTION, else unused */
+  float p0;
+  float p1;
+} ck_epilogue_f32;
+
+/* acc[r][c] = sum over taps, pixels and channels, in this order, of x * w[c] (Q29); then the epilogue. As ck_conv_s8 otherwise. */
+typedef struct ck_conv_f32 {
+  ck_window window;
+  const float *_Nonnull input;
+  int32_t tap_pixels;
+  int32_t tap_channels;
+  float pad;
+  const void *_Nonnull weights; /* from conv_f32_pack of the same tier; all channels */
+  int fused; /* not 0: products are not rounded before they are added, where the tier can: faster, and not the bits of Q29 */
+  float *_Nonnull output;
+  ptrdiff_t residual_stride[3];
+  ck_epilogue_f32 epilogue;
+} ck_conv_f32;
+
 /* One kernel row and channel at a time: acc[r][c] = folded[c] + sum over taps of x[c] * w[tap][c]; then the epilogue.
  * in_stride[2] and the like are free; channels are adjacent. */
 typedef struct ck_depthwise_s8 {
@@ -68,22 +93,30 @@ typedef struct ck_depthwise_s8 {
   ck_epilogue epilogue;
 } ck_depthwise_s8;
 
-/* Bytes that conv_s8_pack writes for `channels` output channels of `taps` taps that read `run` bytes each. */
-typedef size_t (*ck_conv_s8_packed_size_fn)(size_t channels, size_t taps, size_t run);
+/* Bytes that conv_s8_pack or conv_f32_pack writes for `channels` output channels of `taps` taps that read `run` elements each. */
+typedef size_t (*ck_conv_packed_size_fn)(size_t channels, size_t taps, size_t run);
 
-/* Bytes of scratch that one conv_s8 call over `window` needs. Each concurrent call needs its own. */
-typedef size_t (*ck_conv_s8_scratch_size_fn)(const ck_window *_Nonnull window, size_t tap_pixels, size_t tap_channels);
+/* Bytes of scratch that one conv_s8 or conv_f32 call over `window` needs. Each concurrent call needs its own. */
+typedef size_t (*ck_conv_scratch_size_fn)(const ck_window *_Nonnull window, size_t tap_pixels, size_t tap_channels);
 
 /* Packs w[c * channel_stride + i * k_stride], c < channels, i < taps * run, with folded[c] (NULL: zeros), for this tier only.
  * run = tap_pixels * tap_channels. `packed` is aligned to CK_BUFFER_ALIGNMENT. */
 typedef void (*ck_conv_s8_pack_fn)(const int8_t *_Nonnull w, ptrdiff_t channel_stride, ptrdiff_t k_stride, size_t channels,
                                    size_t taps, size_t run, const int32_t *_Nullable folded, void *_Nonnull packed);
 
+/* Packs w[c * channel_stride + i * k_stride], c < channels, i < taps * run, for this tier only. */
+typedef void (*ck_conv_f32_pack_fn)(const float *_Nonnull w, ptrdiff_t channel_stride, ptrdiff_t k_stride, size_t channels,
+                                    size_t taps, size_t run, void *_Nonnull packed);
+
 /* Computes output positions [row_first, row_last) and channels [channel_first, channel_last). channel_first is a multiple of
  * CK_CHANNEL_BLOCK; channel_last is one too or the number of channels that was packed. Calls with disjoint ranges may run
  * at the same time and give the same bytes as one call. `scratch` is aligned to CK_BUFFER_ALIGNMENT. */
 typedef void (*ck_conv_s8_fn)(const ck_conv_s8 *_Nonnull conv, size_t row_first, size_t row_last, size_t channel_first,
                               size_t channel_last, void *_Nonnull scratch);
+
+/* The same for floats. */
+typedef void (*ck_conv_f32_fn)(const ck_conv_f32 *_Nonnull conv, size_t row_first, size_t row_last, size_t channel_first,
+                               size_t channel_last, void *_Nonnull scratch);
 
 /* Computes output positions [row_first, row_last), all channels. Calls with disjoint ranges may run at the same time. */
 typedef void (*ck_depthwise_s8_fn)(const ck_depthwise_s8 *_Nonnull conv, size_t row_first, size_t row_last);

@@ -8,13 +8,14 @@
 #include "../arithmetic.h"
 #include "../float_functions.h"
 
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 
 #define CK_TIER_NAME avx2
 #define CK_TIER_ISA CK_ISA_AVX2
 #define CK_FN(name) CK_JOIN(ck_##name##_, CK_TIER_NAME)
 
 #define CK_FLOAT_VECTOR 32
+#define CK_FUSED
 
 #define CK_ROWS 6
 #define CK_K_UNIT 2

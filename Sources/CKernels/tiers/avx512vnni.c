@@ -15,6 +15,7 @@
 #define CK_FN(name) CK_JOIN(ck_##name##_, CK_TIER_NAME)
 
 #define CK_FLOAT_VECTOR 64
+#define CK_FUSED
 
 #define CK_ROWS 12
 #define CK_K_UNIT 4

@@ -14,6 +14,7 @@
 #define CK_FN(name) CK_JOIN(ck_##name##_, CK_TIER_NAME)
 
 #define CK_FLOAT_VECTOR 16
+#define CK_FUSED
 
 #define CK_ROWS 6
 #define CK_K_UNIT 4

@@ -17,6 +17,9 @@ extension Convolution: PlannedOperator {
     if geometry.groupInputChannels == 1, geometry.groups > 1 {
       return Convolution.depthwise(geometry, epilogue)
     }
+    if let direct = try PlannedKernel(direct: geometry, .filtersFirst, epilogue, request) {
+      return direct
+    }
     return Convolution.products(geometry, epilogue, request)
   }
 

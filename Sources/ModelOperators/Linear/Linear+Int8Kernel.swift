@@ -21,7 +21,7 @@ extension Linear: IntegerPlannedOperator {
       inputSize: size, outputSize: size, step: Triple(1, 1, 1), taps: [Triple(0, 0, 0)],
       inputStride: KernelWindow.denseStride(size, pitch: k),
       outputStride: KernelWindow.denseStride(size, pitch: n))
-    let part = IntegerConvolution.Part(
+    let part = ConvolutionPart(
       window: window, residualStride: window.outputStride, tapChannels: k)
     return PlannedKernel(
       IntegerConvolution(

@@ -20,6 +20,8 @@ struct FloatEpilogue: Sendable {
   private let hasBias: Bool
   private let hasResidual: Bool
   private let slopes: Int
+  /// The one slope of all channels, where it is constant.
+  private let sharedSlope: Float?
 
   /// - Parameter first: the operand that is the bias; residual and slope follow it.
   init(_ epilogue: Epilogue, _ request: KernelRequest, from first: Int, hasBias: Bool = true) {
@@ -28,7 +30,9 @@ struct FloatEpilogue: Sendable {
     tier = request.tier
     self.hasBias = hasBias && request.operands.optional(first) != nil
     hasResidual = request.operands.optional(first + 1) != nil
-    slopes = request.operands.optional(first + 2)?.shape.count ?? 0
+    let slope = request.operands.optional(first + 2)
+    slopes = slope?.shape.count ?? 0
+    sharedSlope = slopes == 1 ? slope?.fact.constant?.floats().first : nil
   }
 
   var isEmpty: Bool { !hasBias && !hasResidual && epilogue.activation == .none }
@@ -72,6 +76,34 @@ struct FloatEpilogue: Sendable {
         }
       }
     }
+  }
+
+  /// The same as a ``FloatConvolution`` of `channels` output channels does it, or nil where it cannot.
+  func activation(channels: Int) -> FloatConvolution.Activation? {
+    switch epilogue.activation {
+    case .none: return FloatConvolution.Activation.none
+    case .relu: return .relu
+    case .prelu:
+      if let sharedSlope { return .function(.leaky, sharedSlope) }
+      return slopes == channels ? .slopes : nil
+    default:
+      return epilogue.function.map {
+        .function($0, epilogue.parameters.0, epilogue.parameters.1)
+      }
+    }
+  }
+
+  /// The bias, the residual and the slopes of a run.
+  func operands(
+    _ frame: KernelFrame
+  ) -> (
+    bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?, slopes: UnsafePointer<Float>?
+  ) {
+    (
+      hasBias ? frame.input(first, as: Float.self) : nil,
+      hasResidual ? frame.input(first + 1, as: Float.self) : nil,
+      slopes > 0 && sharedSlope == nil ? frame.input(first + 2, as: Float.self) : nil
+    )
   }
 }
 

@@ -49,17 +49,20 @@ package struct KernelRequest: Sendable {
   package let preferredLayout: Layout
   package let tier: KernelTier
   package let matrices: any MatrixBackend
+  /// Floats must have the bits of formats/quantization.md (`Q28` and later): the exact profile.
+  package let isExact: Bool
   package let threads: Int
 
   package init(
     operands: Operands<Operand>, outputs: [TensorType], preferredLayout: Layout = .rowMajor,
-    tier: KernelTier, matrices: any MatrixBackend, threads: Int
+    tier: KernelTier, matrices: any MatrixBackend, isExact: Bool, threads: Int
   ) {
     self.operands = operands
     self.outputs = outputs
     self.preferredLayout = preferredLayout
     self.tier = tier
     self.matrices = matrices
+    self.isExact = isExact
     self.threads = threads
   }
 }

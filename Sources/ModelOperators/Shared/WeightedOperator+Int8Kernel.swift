@@ -44,25 +44,6 @@ struct LayerIntegers {
     return bias[channel] &- layer.input.zeroPoint &* sum
   }
 
-  /// `matrices` consecutive [channels][positions] matrices of weights, each as [positions][channels].
-  func interleaved(
-    _ tier: KernelTier, from first: Int, matrices: Int, channels: Int, positions: Int
-  ) -> [Int8] {
-    let size = channels * positions
-    precondition(first + matrices * size <= weights.count, "matrices outside the weights")
-    return [Int8](unsafeUninitializedCapacity: matrices * size) { target, count in
-      weights.withUnsafeBufferPointer { source in
-        guard let x = source.baseAddress, let y = target.baseAddress else { return }
-        for matrix in 0..<matrices {
-          tier.interleave(
-            channels: channels, positions: positions, x + first + matrix * size,
-            to: y + matrix * size, pitch: channels)
-        }
-      }
-      count = matrices * size
-    }
-  }
-
   /// Rows of `k` weights with their folded biases, for the channels from `firstChannel` on.
   func packable(
     rows: [Int8], channels: Int, k: Int, firstChannel: Int
@@ -90,6 +71,32 @@ extension WeightedOperator {
 }
 
 extension PlannedKernel {
+  /// The kernel of a convolution or a transposed one over int8 images.
+  init(
+    integers: LayerIntegers, _ geometry: ConvolutionGeometry, _ parts: ConvolutionParts,
+    _ order: WeightOrder, _ request: KernelRequest
+  ) {
+    let groups = (0..<geometry.groups).map { group in
+      geometry.filtersLast(integers.weights, group: group, order: order) {
+        channels, positions, x, y in
+        request.tier.interleave(
+          channels: channels, positions: positions, x, to: y, pitch: channels)
+      }
+    }
+    let filters = geometry.groupOutputChannels
+    let weights = parts.weights.map { own in
+      integers.packable(
+        rows: parts.rows(of: own, from: groups[own.group]), channels: filters,
+        k: own.elements.count * geometry.groupInputChannels, firstChannel: own.group * filters)
+    }
+    self.init(
+      IntegerConvolution(
+        tier: request.tier, threads: request.threads, parts: parts.parts, weights: weights,
+        pad: Int8(truncatingIfNeeded: integers.layer.input.zeroPoint),
+        epilogue: integers.layer.epilogue.kernel),
+      layout: .channelsLast)
+  }
+
   /// A layer's kernel: image or rows in, image or rows out, residual (operand 3) like the output.
   init(_ convolution: IntegerConvolution, layout: Layout) {
     self.init(

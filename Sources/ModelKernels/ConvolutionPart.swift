@@ -1,0 +1,75 @@
+import CKernels
+
+/// One convolution; several make up a grouped, batched or transposed one.
+package struct ConvolutionPart: Sendable {
+  package var window: KernelWindow
+  /// First element of the part in the whole input, output and residual.
+  package var inputOffset: Int
+  package var outputOffset: Int
+  package var residualOffset: Int
+  /// Elements between neighbouring positions of the residual.
+  package var residualStride: Triple
+  /// Neighbouring positions along the width that one tap reads, and elements of each.
+  package var tapPixels: Int
+  package var tapChannels: Int
+  /// Index into the epilogue's arrays of the part's first channel.
+  package var firstChannel: Int
+  /// Index of the weights in those given to the initialiser.
+  package var weights: Int
+
+  /// Elements that one tap reads.
+  var tapElements: Int { tapPixels * tapChannels }
+
+  package init(
+    window: KernelWindow, inputOffset: Int = 0, outputOffset: Int = 0, residualOffset: Int = 0,
+    residualStride: Triple = Triple(0, 0, 0), tapPixels: Int = 1, tapChannels: Int,
+    firstChannel: Int = 0, weights: Int = 0
+  ) {
+    self.window = window
+    self.inputOffset = inputOffset
+    self.outputOffset = outputOffset
+    self.residualOffset = residualOffset
+    self.residualStride = residualStride
+    self.tapPixels = tapPixels
+    self.tapChannels = tapChannels
+    self.firstChannel = firstChannel
+    self.weights = weights
+  }
+}
+
+extension ConvolutionPart {
+  /// The calls of one kernel: what each part reads and writes, and its scratch.
+  struct Schedule: Sendable {
+    let tasks: [RowTask]
+    let taps: [KernelMemory]
+    let workerByteCount: Int
+    let multiplyAccumulates: Int
+
+    /// - Parameters:
+    ///   - channels: output channels of each set of weights.
+    ///   - scratch: bytes that a call over a window needs.
+    init(
+      _ parts: [ConvolutionPart], channels: [Int], threads: Int, scratch: ck_conv_scratch_size_fn
+    ) {
+      var tasks: [RowTask] = []
+      var taps: [KernelMemory] = []
+      var (bytes, work) = (0, 0)
+      for (index, part) in parts.enumerated() {
+        let positions = part.window.outputSize.product
+        let filters = channels[part.weights]
+        let memory = part.window.tapMemory
+        taps.append(memory)
+        tasks += RowTask.split(
+          job: index, rows: positions, line: part.window.outputSize.w, channels: filters,
+          pieces: threads == 1 ? 1 : max(1, 4 * threads / parts.count), least: 48)
+        var window = part.window.window(taps: memory)
+        bytes = max(bytes, scratch(&window, part.tapPixels, part.tapChannels))
+        work += positions * filters * part.window.taps.count * part.tapElements
+      }
+      self.tasks = tasks
+      self.taps = taps
+      workerByteCount = alignedByteCount(bytes)
+      multiplyAccumulates = work
+    }
+  }
+}

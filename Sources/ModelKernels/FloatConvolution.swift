@@ -1,0 +1,109 @@
+import CKernels
+
+/// Convolutions and the phases of transposed convolutions over float32 images, channels-last, packed for one
+/// tier and split for one number of threads (`Q29`): y[o][c] = Σ x · w[c] + bias[c] + residual, then the
+/// activation.
+package struct FloatConvolution: Sendable {
+  /// The function applied last.
+  package enum Activation: Sendable {
+    case none
+    case relu
+    /// t < 0 ? t · slope[c] : t, with the slopes that the run is given.
+    case slopes
+    case function(UnaryFunction, Float = 0, Float = 0)
+  }
+
+  /// Weights of one set of output channels: [channels][taps, pixels and channels as the parts read them].
+  package struct Weights: Sendable {
+    package let values: [Float]
+    package let channels: Int
+
+    package init(_ values: [Float], channels: Int) {
+      self.values = values
+      self.channels = channels
+    }
+  }
+
+  private let tier: KernelTier
+  private let parts: [ConvolutionPart]
+  private let packed: [KernelMemory]
+  private let schedule: ConvolutionPart.Schedule
+  private let activation: Activation
+  private let isFused: Bool
+  /// Scratch that ``run(input:output:bias:residual:slopes:scratch:pool:)`` needs, aligned for kernels.
+  package let scratchByteCount: Int
+  /// Multiply-accumulates of one run.
+  package var multiplyAccumulates: Int { schedule.multiplyAccumulates }
+
+  /// - Parameters:
+  ///   - weights: packed once each.
+  ///   - isFused: products need not be rounded before they are added: faster where the tier can, and not
+  ///     the bits of `Q29`.
+  package init(
+    tier: KernelTier, threads: Int, parts: [ConvolutionPart], weights: [Weights],
+    activation: Activation, isFused: Bool
+  ) {
+    self.tier = tier
+    self.parts = parts
+    self.activation = activation
+    self.isFused = isFused
+    let table = tier.table
+    packed = weights.enumerated().map { index, weights in
+      let reader = parts.first { $0.weights == index }
+      let taps = reader?.window.taps.count ?? 0
+      let run = reader?.tapElements ?? 0
+      precondition(weights.values.count == weights.channels * taps * run, "weights of the taps")
+      return KernelMemory(byteCount: table.conv_f32_packed_size(weights.channels, taps, run)) {
+        target in
+        weights.values.withUnsafeBufferPointer { values in
+          guard let start = values.baseAddress else { return }
+          table.conv_f32_pack(start, taps * run, 1, weights.channels, taps, run, target)
+        }
+      }
+    }
+    schedule = ConvolutionPart.Schedule(
+      parts, channels: weights.map(\.channels), threads: threads,
+      scratch: table.conv_f32_scratch_size)
+    scratchByteCount = schedule.workerByteCount * threads
+  }
+
+  /// Computes every part. Positions outside the image read +0.
+  ///
+  /// - Parameters:
+  ///   - bias: one for each output channel.
+  ///   - slopes: one for each output channel; present if and only if the activation has slopes.
+  package func run(
+    input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>?,
+    residual: UnsafePointer<Float>?, slopes: UnsafePointer<Float>?,
+    scratch: UnsafeMutableRawPointer, pool: ThreadPool
+  ) {
+    pool.run(tasks: schedule.tasks.count) { index, worker in
+      let task = schedule.tasks[index]
+      let part = parts[task.job]
+      var epilogue = ck_epilogue_f32(
+        bias: bias.map { $0 + part.firstChannel },
+        residual: residual.map { $0 + part.residualOffset }, activation: .none,
+        slope: slopes.map { $0 + part.firstChannel }, function: .abs, p0: 0, p1: 0)
+      switch activation {
+      case .none: break
+      case .relu: epilogue.activation = .relu
+      case .slopes: epilogue.activation = .leaky
+      case .function(let function, let p0, let p1):
+        epilogue.activation = .function
+        epilogue.function = function.code
+        epilogue.p0 = p0
+        epilogue.p1 = p1
+      }
+      var call = ck_conv_f32(
+        window: part.window.window(taps: schedule.taps[task.job]),
+        input: input + part.inputOffset, tap_pixels: Int32(part.tapPixels),
+        tap_channels: Int32(part.tapChannels), pad: 0,
+        weights: UnsafeRawPointer(packed[part.weights].address), fused: isFused ? 1 : 0,
+        output: output + part.outputOffset, residual_stride: part.residualStride.strides,
+        epilogue: epilogue)
+      tier.table.conv_f32(
+        &call, task.rows.lowerBound, task.rows.upperBound, task.channels.lowerBound,
+        task.channels.upperBound, scratch + worker * schedule.workerByteCount)
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import ModelKernels
+import TensorCore
+
+/// What a convolution or a transposed one consists of for the kernels of channels-last images: their calls,
+/// and the weights that each call reads.
+struct ConvolutionParts {
+  /// Weights of one group: some kernel elements of all its filters.
+  struct Weights {
+    let group: Int
+    /// Flat kernel elements in the order in which they are read.
+    let elements: [Int]
+  }
+
+  private(set) var parts: [ConvolutionPart] = []
+  private(set) var weights: [Weights] = []
+  private let geometry: ConvolutionGeometry
+
+  /// Images of up to two spatial axes take their batch as the first of the kernel's three axes; others
+  /// are one part for each image.
+  init(_ geometry: ConvolutionGeometry, input: ChannelsLastImage, output: ChannelsLastImage) {
+    self.geometry = geometry
+    let space = WindowSpace(geometry.window, input: input, output: output)
+    let (filters, depth) = (geometry.groupOutputChannels, geometry.groupInputChannels)
+    let isDense = geometry.groups == 1 && space.isDenseAlongWidth
+    for group in 0..<geometry.groups {
+      for image in 0..<space.images {
+        parts.append(
+          ConvolutionPart(
+            window: space.window(dense: isDense), inputOffset: image * input.count + group * depth,
+            outputOffset: image * output.count + group * filters,
+            residualOffset: image * output.count + group * filters,
+            residualStride: space.outputStride,
+            tapPixels: isDense ? space.kernel.w : 1, tapChannels: depth,
+            firstChannel: group * filters, weights: group))
+      }
+      weights.append(
+        Weights(group: group, elements: Array(0..<geometry.window.kernelCount)))
+    }
+  }
+
+  /// The result's positions fall into phases by their remainder under the stride; each phase is an
+  /// ordinary convolution of stride 1 by the kernel elements that reach it, written to every
+  /// stride-th position. Along an axis where the input has one position, every position of the result
+  /// is a phase of its own, so that no element meets padding only.
+  init(
+    transposed geometry: ConvolutionGeometry, input: ChannelsLastImage, output: ChannelsLastImage
+  ) {
+    self.geometry = geometry
+    let takesBatch = geometry.window.rank < 3
+    let phases = TransposedPhase.all(geometry.window)
+    let (filters, depth) = (geometry.groupOutputChannels, geometry.groupInputChannels)
+    let isDense = geometry.groups == 1
+    for group in 0..<geometry.groups {
+      for phase in phases {
+        var window = phase.window(input: input, output: output, dense: isDense)
+        if takesBatch {
+          window.inputSize.d = input.batch
+          window.outputSize.d = input.batch
+          window.inputStride.d = input.count
+          window.outputStride.d = output.count
+        }
+        let offset = phase.outputOffset(output) + group * filters
+        for image in 0..<(takesBatch ? 1 : input.batch) {
+          parts.append(
+            ConvolutionPart(
+              window: window, inputOffset: image * input.count + group * depth,
+              outputOffset: image * output.count + offset,
+              residualOffset: image * output.count + offset, residualStride: window.outputStride,
+              tapPixels: isDense ? phase.runs.w : 1, tapChannels: depth,
+              firstChannel: group * filters, weights: weights.count))
+        }
+        weights.append(
+          Weights(group: group, elements: phase.elements(geometry.window.kernel)))
+      }
+    }
+  }
+
+  /// The rows of `weights` out of `filtersLast`, its group's weights as [filter][kernel element][channel].
+  func rows<Element>(of weights: Weights, from filtersLast: [Element]) -> [Element] {
+    let (depth, kernelCount) = (geometry.groupInputChannels, geometry.window.kernelCount)
+    guard weights.elements != Array(0..<kernelCount) else { return filtersLast }
+    var rows: [Element] = []
+    rows.reserveCapacity(geometry.groupOutputChannels * weights.elements.count * depth)
+    for filter in 0..<geometry.groupOutputChannels {
+      for element in weights.elements {
+        let from = (filter * kernelCount + element) * depth
+        rows += filtersLast[from..<from + depth]
+      }
+    }
+    return rows
+  }
+}
+
+/// How the weights of a group lie in an operand: for a convolution [filters][channels][kernel elements], for a
+/// transposed one [channels][filters][kernel elements].
+enum WeightOrder {
+  case filtersFirst
+  case channelsFirst
+}
+
+extension ConvolutionGeometry {
+  /// The weights of `group` as [filter][kernel element][channel], by way of `interleave(channels, positions,
+  /// from, to)`, which turns [channels][positions] into [positions][channels].
+  func filtersLast<Element>(
+    _ weights: [Element], group: Int, order: WeightOrder,
+    interleave: (Int, Int, UnsafePointer<Element>, UnsafeMutablePointer<Element>) -> Void
+  ) -> [Element] {
+    let (filters, depth) = (groupOutputChannels, groupInputChannels)
+    let matrices = order == .filtersFirst ? filters : 1
+    let positions = order == .filtersFirst ? window.kernelCount : filters * window.kernelCount
+    let (size, count) = (depth * positions, filters * depth * window.kernelCount)
+    precondition((group + 1) * count <= weights.count, "a group outside the weights")
+    return [Element](unsafeUninitializedCapacity: count) { target, made in
+      weights.withUnsafeBufferPointer { source in
+        guard let x = source.baseAddress, let y = target.baseAddress else { return }
+        for matrix in 0..<matrices {
+          interleave(depth, positions, x + group * count + matrix * size, y + matrix * size)
+        }
+      }
+      made = count
+    }
+  }
+}

@@ -1,0 +1,144 @@
+import ModelKernels
+import Testing
+
+/// One convolution of floats with everything that the kernel can do, drawn from a seed.
+private struct Problem {
+  let window: KernelWindow
+  let pixels: Int
+  let channels: Int
+  let filters: Int
+  let input: [Float]
+  let weights: [Float]
+  let bias: [Float]?
+  let residual: [Float]?
+  let slopes: [Float]
+  let activation: FloatConvolution.Activation
+
+  var k: Int { window.taps.count * pixels * channels }
+  var outputCount: Int { window.outputSize.product * filters }
+
+  init(seed: Int) {
+    var samples = Samples(seed)
+    let size = Triple(
+      samples.integer(1...2), samples.integer(1...5),
+      samples.flag() ? samples.integer(1...7) : samples.integer(8...30))
+    channels = samples.integer(1...20)
+    filters = samples.pick([1, 3, 8, 15, 16, 17, 31, 32, 33, 64, 70])
+    let kernel = Triple(samples.integer(1...2), samples.integer(1...3), samples.integer(1...3))
+    let dilation = samples.integer(1...2)
+    let before = samples.integer(0...2)
+    let step = Triple(1, samples.integer(1...2), samples.integer(1...2))
+    let isDense = dilation == 1
+    pixels = isDense ? kernel.w : 1
+    var taps: [Triple] = []
+    for d in 0..<kernel.d {
+      for h in 0..<kernel.h {
+        for w in 0..<(isDense ? 1 : kernel.w) {
+          taps.append(Triple(d - before, h * dilation - before, w * dilation - before))
+        }
+      }
+    }
+    let output = Triple(
+      size.d + before, (size.h + before) / step.h + 1, (size.w + before) / step.w + 1)
+    window = KernelWindow(
+      inputSize: size, outputSize: output, step: step, taps: taps,
+      inputStride: KernelWindow.denseStride(size, pitch: channels),
+      outputStride: KernelWindow.denseStride(output, pitch: filters))
+    input = samples.floats(size.product * channels, -2...2)
+    weights = samples.floats(filters * taps.count * pixels * channels, -1...1)
+    bias = samples.flag() ? samples.floats(filters, -1...1) : nil
+    residual = samples.flag() ? samples.floats(output.product * filters, -1...1) : nil
+    slopes = samples.floats(filters, -1...1)
+    activation = samples.pick([.none, .relu, .slopes, .function(.clip, -1, 2)])
+  }
+
+  /// `Q29`, in the order of taps, pixels and channels.
+  func expected() -> [Float] {
+    var result: [Float] = []
+    let (size, stride, count) = (window.outputSize, window.inputStride, window.inputSize)
+    for position in 0..<size.product {
+      let (d, h, w) = (
+        position / (size.h * size.w), position / size.w % size.h, position % size.w
+      )
+      var values: [Float] = []
+      for tap in window.taps {
+        let (z, y) = (d * window.step.d + tap.d, h * window.step.h + tap.h)
+        for pixel in 0..<pixels {
+          let x = w * window.step.w + tap.w + pixel
+          let isInside =
+            (0..<count.d).contains(z) && (0..<count.h).contains(y) && (0..<count.w).contains(x)
+          let from = z * stride.d + y * stride.h + x * stride.w
+          values +=
+            isInside ? Array(input[from..<from + channels]) : .init(repeating: 0, count: channels)
+        }
+      }
+      for filter in 0..<filters {
+        var sum: Float = 0
+        for (i, value) in values.enumerated() {
+          let product = value * weights[filter * k + i]
+          sum = sum + product
+        }
+        sum = sum + (bias?[filter] ?? 0)
+        sum = sum + (residual?[position * filters + filter] ?? 0)
+        switch activation {
+        case .none: break
+        case .relu: sum = sum < 0 ? 0 : sum
+        case .slopes: sum = sum < 0 ? sum * slopes[filter] : sum
+        case .function: sum = min(max(sum, -1), 2)
+        }
+        result.append(sum)
+      }
+    }
+    return result
+  }
+
+  func computed(_ tier: KernelTier, threads: Int, isFused: Bool) -> [Float] {
+    let convolution = FloatConvolution(
+      tier: tier, threads: threads,
+      parts: [
+        ConvolutionPart(
+          window: window, residualStride: window.outputStride, tapPixels: pixels,
+          tapChannels: channels)
+      ], weights: [.init(weights, channels: filters)], activation: activation, isFused: isFused)
+    let scratch = KernelMemory(byteCount: convolution.scratchByteCount) { _ in }
+    let bias = bias.map { KernelMemory($0) }
+    let residual = residual.map { KernelMemory($0) }
+    let slopes = KernelMemory(slopes)
+    var result = [Float](repeating: .nan, count: outputCount)
+    convolution.run(
+      input: input, output: &result, bias: bias?.elements(of: Float.self),
+      residual: residual?.elements(of: Float.self), slopes: slopes.elements(of: Float.self),
+      scratch: scratch.address, pool: ThreadPool(threads: threads))
+    withExtendedLifetime((bias, residual, slopes)) {}
+    return result
+  }
+}
+
+@Suite struct FloatConvolutionTests {
+  @Test func everyTierAndThreadCountHasTheBitsOfTheFormula() {
+    for seed in 0..<40 {
+      let problem = Problem(seed: seed)
+      let expected = problem.expected()
+      for tier in KernelTier.available {
+        for threads in [1, 3] {
+          let isExact = problem.computed(tier, threads: threads, isFused: false) == expected
+          #expect(isExact, "\(tier), seed \(seed), \(threads) threads")
+        }
+      }
+    }
+  }
+
+  /// Fused sums differ from rounded ones by as much as rounding does.
+  @Test func fusedSumsAreAsGood() {
+    for seed in 0..<40 {
+      let problem = Problem(seed: seed)
+      let expected = problem.expected()
+      for tier in KernelTier.available {
+        let computed = problem.computed(tier, threads: 1, isFused: true)
+        let bound = Float(problem.k) * 4 * Float.ulpOfOne + 1e-6
+        let isClose = zip(computed, expected).allSatisfy { abs($0 - $1) <= bound }
+        #expect(isClose, "\(tier), seed \(seed)")
+      }
+    }
+  }
+}
