@@ -19,6 +19,7 @@ package let allPasses: [any Pass] = [
   Rewriting(RecogniseSilu()),
   Rewriting(RecogniseLayerNormalization()),
   Rewriting(RecogniseAttention()),
+  Rewriting(RecogniseGlobalPool()),
   Rewriting(RemoveExpand()),
   Rewriting(RemoveZeroState()),
   Rewriting(MergeReshapes()),

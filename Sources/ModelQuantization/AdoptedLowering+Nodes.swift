@@ -92,9 +92,15 @@ extension AdoptedLowering {
       return source.constant(weight) == nil
         ? "its weights are not constant" : "the file does not quantize its weights"
     }
-    let x = try asInteger(first)
+    var x = try asInteger(first)
     guard let input = target.type(x).quantization else { return unquantized(first) }
-    let weights = try stored.weights(channels: op.weightChannelAxis)
+    let doubling = AdoptedLowering.inputChannelAxis(op)
+    let weights = try stored.weights(channels: op.weightChannelAxis, doubling: doubling)
+    if stored.rest != nil, let rank = target.type(x).rank {
+      x = try target.appendOne(
+        Concat(axis: op is Linear ? rank - 1 : 1), named: "\(node.name).twice", to: [x, x],
+        origin: node.origin, quantizedAs: input)
+    }
     var operands: [ValueID?] = [x, target.addConstant(weights, named: source[weight].name)]
     if node.inputs.count > 2 {
       if let bias = node.inputs[2], let scales = weights.quantization?.scales {
@@ -114,6 +120,16 @@ extension AdoptedLowering {
     }
     try append(node, op, operands, quantizedAs: nil)
     return nil
+  }
+
+  /// The axis of a layer's weights that counts the channels of its operand; nil where channels have groups.
+  private static func inputChannelAxis(_ op: any WeightedOperator) -> Int? {
+    switch op {
+    case let op as Convolution: op.groups == 1 ? 1 : nil
+    case let op as TransposedConvolution: op.groups == 1 ? 0 : nil
+    case let op as Linear: op.transposeWeight ? 1 : 0
+    default: nil
+    }
   }
 
   private mutating func append(
@@ -184,7 +200,8 @@ extension AdoptedLowering {
         return "the file does not quantize its weights"
       }
       operands.append(
-        target.addConstant(try stored.weights(channels: 1), named: source[operand].name))
+        target.addConstant(
+          try stored.weights(channels: 1, doubling: nil), named: source[operand].name))
     }
     let parameters = wanted[node.outputs[0].index]
     let made = try target.append(

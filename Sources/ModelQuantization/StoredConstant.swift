@@ -7,6 +7,8 @@ import TensorCore
 struct StoredConstant {
   /// int8, or int32 for a bias.
   let tensor: Tensor
+  /// What is left where the integers are outside int8: the constant is the sum of both.
+  let rest: Tensor?
   /// One, or one for each index along ``axis``.
   let scales: [Float]
   let axis: Int?
@@ -32,6 +34,9 @@ struct StoredConstant {
       guard let inner = try StoredConstant(first, in: graph) else { return nil }
       let order = try transpose.order(rank: inner.tensor.shape.rank)
       tensor = try transpose.reference(Operands([inner.tensor]))[0]
+      rest = try inner.rest.map { (rest) throws(ModelError) in
+        try transpose.reference(Operands([rest]))[0]
+      }
       scales = inner.scales
       axis = inner.axis.flatMap { order.firstIndex(of: $0) }
       return
@@ -49,43 +54,55 @@ struct StoredConstant {
     axis =
       scales.count == 1 ? nil : try Shape.resolve(axis: op.axis, rank: stored.shape.rank)
     let zeros = node.inputs.count > 2 ? node.inputs[2].flatMap { graph.constant($0) } : nil
-    tensor = try StoredConstant.centered(stored, zeros?.integers() ?? [0], axis: axis)
+    (tensor, rest) = try StoredConstant.centered(stored, zeros?.integers() ?? [0], axis: axis)
   }
 
-  /// `stored` less its zero points.
+  /// `stored` less its zero points, as one int8 tensor or the sum of two.
   private static func centered(
     _ stored: Tensor, _ zeros: [Int64], axis: Int?
-  ) throws(ModelError) -> Tensor {
+  ) throws(ModelError) -> (Tensor, Tensor?) {
     let hasZeros = zeros.contains { $0 != 0 }
-    if !hasZeros, stored.element == .int8 || stored.element == .int32 { return stored }
+    if !hasZeros, stored.element == .int8 || stored.element == .int32 { return (stored, nil) }
     guard stored.element.byteCount == 1, stored.element.isInteger else {
       throw ModelError(.notQuantizable, "its weights are stored as \(stored.element)")
     }
     let isSigned = stored.element.isSigned
     let inner = axis.map { stored.shape.count($0 + 1..<stored.shape.rank) } ?? stored.count
     let raw = stored.bytes
-    var fits = true
+    var rests = [Int](repeating: 0, count: stored.count)
     let result = Tensor(
       .int8, stored.shape,
       writing: { target in
         for index in 0..<stored.count {
           let value = isSigned ? Int(Int8(bitPattern: raw[index])) : Int(raw[index])
           let zero = Int(zeros[zeros.count == 1 ? 0 : index / max(inner, 1) % zeros.count])
-          if !(-128...127).contains(value - zero) { fits = false }
-          target[index] = UInt8(truncatingIfNeeded: value - zero)
+          let near = min(max(value - zero, -128), 127)
+          target[index] = UInt8(bitPattern: Int8(near))
+          rests[index] = value - zero - near
         }
       })
-    guard fits else {
-      throw ModelError(
-        .notQuantizable,
-        "its weights are asymmetric: less their zero point some are outside int8; quantize the model "
-          + "with symmetric weights")
-    }
-    return result
+    guard rests.contains(where: { $0 != 0 }) else { return (result, nil) }
+    guard rests.allSatisfy({ (-128...127).contains($0) }) else { throw asymmetric }
+    return (result, Tensor(stored.shape, rests.map { Int8($0) }))
   }
 
+  static let asymmetric = ModelError(
+    .notQuantizable,
+    "its weights are asymmetric: less their zero point some are outside int8; quantize the model with "
+      + "symmetric weights")
+
   /// The integers as weights with one scale for each index along `channels`.
-  func weights(channels: Int) throws(ModelError) -> Tensor {
+  ///
+  /// - Parameter doubling: the axis of input channels, along which ``rest`` follows where there is one; nil where the
+  ///   operand cannot be read twice.
+  func weights(channels: Int, doubling: Int?) throws(ModelError) -> Tensor {
+    var tensor = tensor
+    if let rest {
+      guard let doubling, doubling < tensor.shape.rank, doubling != channels else {
+        throw StoredConstant.asymmetric
+      }
+      tensor = try Concat(axis: doubling).reference(Operands([tensor, rest]))[0]
+    }
     guard tensor.element == .int8 else {
       throw ModelError(.notQuantizable, "its weights are stored as \(tensor.element)")
     }

@@ -274,6 +274,9 @@ private struct Builder {
         AveragePool(
           kernel: kernel, window: window, ceiling: ceiling, countsPadding: builder.flag()), [x]),
       try builder.append(GlobalAveragePool(), [x]),
+      try builder.append(
+        ReduceMax(), [x, builder.graph.addConstant(Tensor(vector: [-1] as [Int64]), named: "a")],
+        same),
     ]
     try builder.check(results, "rank \(rank), \(kernel), \(window)")
   }
