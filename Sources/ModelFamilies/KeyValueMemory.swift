@@ -80,6 +80,12 @@ struct GraphView {
     constantRooted = rooted
   }
 
+  /// Convolutions, and whether each has a bias.
+  var convolutions: [(node: Node, hasBias: Bool)] {
+    graph.nodes.filter { kind($0) == "Conv" }
+      .map { ($0, $0.inputs.count > 2 && $0.inputs[2] != nil) }
+  }
+
   func kind(_ node: Node) -> String { Swift.type(of: node.op).name }
   func readers(of value: ValueID) -> [Node] { readersOf[value.index].map { graph.nodes[$0] } }
   func count(_ kind: String) -> Int { graph.nodes.filter { self.kind($0) == kind }.count }

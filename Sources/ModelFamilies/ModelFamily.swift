@@ -189,6 +189,7 @@ package struct ModelFamily: Sendable {
 package let allFamilies: [ModelFamily] = [
   .audioLipMemory,
   .contextAwareLipSync,
+  .denoiser,
   .syncCritic,
   .textToAudioEmbedding,
   .wav2Lip,

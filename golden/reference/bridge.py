@@ -1,0 +1,294 @@
+"""The associative bridge (arXiv 2204.01265) and its multi-head follow-up in PyTorch.
+
+Silent lips look up what speech they go with: a visual feature addresses slots of
+remembered audio features, and what it recalls joins it on the way to a word, or to a
+mel spectrogram. Layer names are those of the published checkpoints, as far as one is
+published; the network that speaks has none and follows the description of its paper.
+
+Every network here takes `video` (B, 1, T, 112, 112) and `audio` (B, 1, 80, 4·T).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import bridge_heads
+
+RADIUS = 16.0  # scales the cosine before the softmax
+IMAGE_SIZE = 112
+BANDS, COLUMNS_PER_FRAME = 80, 4
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The widths of the networks; their topology is fixed."""
+
+    name: str
+    stages: tuple[int, int, int, int]
+    audio_widths: tuple[int, int]
+    slots: dict[str, int]
+    recurrent: int
+    branch: int  # channels of one of three branches of the temporal network
+    heads: int
+    head_slots: int
+    postnet: int
+    classes: int
+
+    @property
+    def feature(self) -> int:
+        return self.stages[-1]
+
+
+PAPER = Configuration(
+    "paper", (64, 128, 256, 512), (128, 256), {"gru": 88, "tcn": 168, "speech": 150}, 512, 256, 8, 112, 512,
+    500)
+SMALL = Configuration(
+    "small", (8, 16, 32, 64), (16, 32), {"gru": 44, "tcn": 44, "speech": 64}, 64, 16, 4, 28, 64, 24)
+CONFIGURATIONS = {c.name: c for c in (PAPER, SMALL)}
+PAPER_PARAMETERS = {
+    "visual_front": 11_186_688, "audio_front": 4_100_224, "memory": 1_140_224, "gru": 8_389_108,
+    "tcn": 25_187_828, "speech": 12_552_752}
+
+
+class BasicBlock(nn.Module):
+    """Two 3×3 convolutions beside the input; each is normalised, and activated last."""
+
+    def __init__(self, inputs, outputs, stride=1, activation=nn.PReLU):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.relu1 = activation(outputs) if activation is nn.PReLU else activation()
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.relu2 = activation(outputs) if activation is nn.PReLU else activation()
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
+        return self.relu2(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNet(nn.Module):
+    def __init__(self, stages):
+        super().__init__()
+        previous = stages[0]
+        for k, width in enumerate(stages):
+            stride = 1 if k == 0 else 2
+            setattr(self, f"layer{k + 1}", nn.Sequential(
+                BasicBlock(previous, width, stride), BasicBlock(width, width)))
+            previous = width
+        self.avgpool = nn.AvgPool2d(3)  # of a 4×4 map: the last row and column go unread
+
+    def forward(self, x):
+        for k in range(1, 5):
+            x = getattr(self, f"layer{k}")(x)
+        return self.avgpool(x).flatten(1)
+
+
+def frontend(width):
+    return nn.Sequential(
+        nn.Conv3d(1, width, (5, 7, 7), (1, 2, 2), (2, 3, 3), bias=False), nn.BatchNorm3d(width),
+        nn.PReLU(width), nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)))
+
+
+def frame_by_frame(x):
+    """(B, C, T, H, W) to (B·T, C, H, W)."""
+    b, c, t, h, w = x.shape
+    return x.transpose(1, 2).reshape(b * t, c, h, w)
+
+
+class VisualFront(nn.Module):
+    """(B, 1, T, 112, 112) to (B, T, feature)."""
+
+    def __init__(self, c: Configuration):
+        super().__init__()
+        self.frontend = frontend(c.stages[0])
+        self.resnet = ResNet(c.stages)
+        self.dropout = nn.Dropout(0.3)
+
+    def forward(self, video):
+        b, t = video.shape[0], video.shape[2]
+        y = self.resnet(frame_by_frame(self.frontend(video)))
+        return self.dropout(y).view(b, t, -1)
+
+
+class AudioFront(nn.Module):
+    """(B, 1, 80, 4·T) to (B, T, feature)."""
+
+    def __init__(self, c: Configuration):
+        super().__init__()
+        a, b = c.audio_widths
+        self.frontend = nn.Sequential(
+            nn.Conv2d(1, a, 3, 2, 1), nn.BatchNorm2d(a), nn.PReLU(a),
+            nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.PReLU(b))
+        self.Res_block = nn.Sequential(BasicBlock(b, b, activation=nn.ReLU))
+        self.dropout = nn.Dropout(0.3)
+        self.Linear = nn.Linear(b * BANDS // 4, c.feature)
+
+    def forward(self, audio):
+        y = self.Res_block(self.frontend(audio))  # (B, C, 20, T)
+        b, c, f, t = y.shape
+        y = y.permute(0, 3, 1, 2).reshape(b, t, c * f)
+        return self.Linear(self.dropout(y))
+
+
+class Memory(nn.Module):
+    """Slots addressed by the cosine between an embedded feature and each slot's key."""
+
+    def __init__(self, width, slots, radius=RADIUS):
+        super().__init__()
+        self.key = nn.Parameter(torch.empty(slots, width))
+        self.value = nn.Parameter(torch.empty(slots, width))
+        nn.init.normal_(self.key, 0, 0.5)
+        nn.init.normal_(self.value, 0, 0.5)
+        self.q_embd = nn.Linear(width, width)
+        self.v_embd = nn.Linear(width, width)
+        self.fusion = nn.Linear(2 * width, width)
+        self.dropout = nn.Dropout(0.5)
+        self.radius = radius
+
+    def address(self, query, slots):
+        cosine = F.linear(F.normalize(query, dim=1), F.normalize(slots, dim=1))
+        return F.softmax(self.radius * cosine, dim=1)
+
+    def source(self, visual):
+        return self.address(self.q_embd(visual), self.key)
+
+    def target(self, audio):
+        return self.address(self.v_embd(audio), self.value)
+
+    def fuse(self, visual, audio):
+        return self.fusion(self.dropout(torch.cat([visual, audio], dim=1)))
+
+
+class Recurrent(nn.Module):
+    """(B, T, feature) to (B, classes): two bidirectional layers, the mean over time, a word."""
+
+    def __init__(self, c: Configuration):
+        super().__init__()
+        self.gru = nn.GRU(
+            c.feature, c.recurrent, 2, bidirectional=True, batch_first=True, dropout=0.3)
+        self.fc = nn.Linear(2 * c.recurrent, c.classes)
+
+    def forward(self, x):
+        self.gru.flatten_parameters()
+        return self.fc(self.gru(x)[0].mean(1))
+
+
+class Temporal(nn.Module):
+    """(B, T, feature) to (B, classes): four blocks of three kernel widths, the mean, a word."""
+
+    def __init__(self, c: Configuration):
+        super().__init__()
+        self.tcn = nn.Module()
+        self.tcn.mb_ms_tcn = nn.Module()
+        self.tcn.mb_ms_tcn.network = nn.Sequential(
+            *(bridge_heads.TemporalBlock(c.feature if k == 0 else 3 * c.branch, c.branch, 2**k)
+              for k in range(4)))
+        self.tcn.tcn_output = nn.Linear(3 * c.branch, c.classes)
+
+    def forward(self, x):
+        y = self.tcn.mb_ms_tcn.network(x.transpose(1, 2))
+        return self.tcn.tcn_output(y.mean(2))
+
+
+class SpeechHead(nn.Module):
+    """(B, T, feature) to two mel spectrograms (B, 80, 4·T), the second one refined."""
+
+    def __init__(self, c: Configuration):
+        super().__init__()
+        self.gru = nn.GRU(
+            c.feature, c.recurrent, 2, bidirectional=True, batch_first=True, dropout=0.3)
+        self.linear = nn.Linear(2 * c.recurrent, BANDS * COLUMNS_PER_FRAME)
+        widths = (BANDS, *(c.postnet,) * 4, BANDS)
+        layers = []
+        for k in range(5):
+            layers += [nn.Conv1d(widths[k], widths[k + 1], 5, 1, 2), nn.BatchNorm1d(widths[k + 1])]
+            layers += [nn.Tanh()] if k < 4 else []
+        self.postnet = nn.Sequential(*layers)
+
+    def forward(self, x):
+        self.gru.flatten_parameters()
+        y = self.linear(self.gru(x)[0])  # (B, T, 4·80): four columns of eighty bands
+        b, t = y.shape[0], y.shape[1]
+        coarse = y.reshape(b, t * COLUMNS_PER_FRAME, BANDS).transpose(1, 2)
+        return coarse, coarse + self.postnet(coarse)
+
+
+BACKS = {"gru": Recurrent, "tcn": Temporal, "speech": SpeechHead}
+
+
+class Bridge(nn.Module):
+    """Lips to a word (`back` "gru" or "tcn") or to speech ("speech") by way of the memory."""
+
+    def __init__(self, c: Configuration, back: str):
+        super().__init__()
+        self.configuration, self.kind = c, back
+        self.v_front = VisualFront(c)
+        self.a_front = AudioFront(c)
+        self.mem = Memory(c.feature, c.slots[back])
+        self.back = BACKS[back](c)
+
+    def associate(self, feature):
+        """(B, T, feature) to what is recalled beside it, fused, and the (B·T, slots) address."""
+        b, t, width = feature.shape
+        rows = feature.reshape(b * t, width)
+        address = self.mem.source(rows)
+        fused = self.mem.fuse(rows, torch.matmul(address, self.mem.value))
+        return fused.view(b, t, -1), address
+
+    def forward(self, video):
+        fused, address = self.associate(self.v_front(video))
+        answer = self.back(fused)
+        return (answer[1] if self.kind == "speech" else answer), address
+
+
+class AudioVisual(nn.Module):
+    """The same network with the real sound in place of the recalled one."""
+
+    def __init__(self, network: Bridge):
+        super().__init__()
+        self.network = network
+
+    def forward(self, video, audio):
+        visual, heard = self.network.v_front(video), self.network.a_front(audio)
+        b, t, width = visual.shape
+        fused = self.network.mem.fuse(visual.reshape(b * t, width), heard.reshape(b * t, width))
+        return self.network.back(fused.view(b, t, -1))
+
+
+class Target(nn.Module):
+    """What the sound itself addresses: the other end of the bridge."""
+
+    def __init__(self, network: Bridge):
+        super().__init__()
+        self.network = network
+
+    def forward(self, audio):
+        heard = self.network.a_front(audio)
+        return self.network.mem.target(heard.reshape(-1, heard.shape[2]))
+
+
+def count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+def make(size, kind, seed=0):
+    """A network with seeded weights, in training mode; `kind`: gru, tcn, heads or speech."""
+    torch.manual_seed(seed)
+    c = CONFIGURATIONS[size]
+    if kind == "heads":
+        return bridge_heads.MultiHeadBridge(c)
+    network = Bridge(c, kind)
+    if size == "paper":
+        assert count(network.v_front) == PAPER_PARAMETERS["visual_front"]
+        assert count(network.a_front) == PAPER_PARAMETERS["audio_front"]
+        assert count(network.back) == PAPER_PARAMETERS[kind]
+        if kind == "gru":
+            assert count(network.mem) == PAPER_PARAMETERS["memory"]
+    return network
