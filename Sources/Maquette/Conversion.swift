@@ -81,7 +81,8 @@ package struct Conversion: Sendable {
       }
       parts[index] = ModelPart(name: parts[index].name, graph: graph)
     }
-    family = FamilyModel(parts.map { (name: $0.name, graph: $0.graph) }, settings: settings)
+    family = FamilyModel(
+      parts.map { (name: $0.name, graph: $0.graph) }, settings: family?.settings ?? [:])
     let float = parts
     seconds["optimise"] = watch.seconds
 

@@ -187,6 +187,7 @@ package struct ModelFamily: Sendable {
 
 /// Every family, alphabetically; the only list.
 package let allFamilies: [ModelFamily] = [
+  .associativeBridge,
   .audioLipMemory,
   .contextAwareLipSync,
   .denoiser,

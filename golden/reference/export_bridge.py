@@ -137,7 +137,7 @@ def main():
         else:
             inputs, outputs = BRIDGES[graph]
             dynamic = {port: BATCH for port in (*inputs, *outputs)}
-            frames = 25 if graph.startswith("speech") else FRAMES
+            frames = 75 if graph.startswith("speech") else FRAMES
             module, example = bridge_graph(graph, arguments.size, arguments.checkpoint, frames)
         module = module.eval()
         with torch.no_grad():

@@ -29,6 +29,7 @@ HELD_OUT_FACES = 8
 SPEAKER_FACES = (0, 5, 9, 13)
 MEMORY_DROPOUT = 0.1  # the published half drowns a feature of 64
 SHAPE_CLIPS, SHAPE_FRAMES = 16, 6
+SPEECH_FRAMES = 30
 
 
 class Corpus:
@@ -256,9 +257,13 @@ def teach_rest(network, data, generator, clock, say):
     while (rate := clock.rate()) is not None:
         set_rate(optimiser, rate)
         rows = torch.randint(0, len(data[0]), (batch,), generator=generator, device=device)
-        visual = data[0][rows]
+        visual, audio, wanted = (column[rows] for column in data)
+        if network.kind == "speech":  # windows of sentences: many short steps are worth more
+            start = int(torch.randint(0, visual.shape[1] - SPEECH_FRAMES + 1, (1,), generator=generator, device=device))
+            visual = visual[:, start : start + SPEECH_FRAMES]
+            audio, wanted = (x[..., 4 * start : 4 * (start + SPEECH_FRAMES)] for x in (audio, wanted))
         visual = visual + 0.05 * torch.randn(visual.shape, generator=generator, device=device) * visual.std()
-        parts = losses(network, F.dropout(visual, 0.1), data[1][rows], data[2][rows])
+        parts = losses(network, F.dropout(visual, 0.05), audio, wanted)
         optimiser.zero_grad(set_to_none=True)
         sum(parts.values()).backward()
         torch.nn.utils.clip_grad_norm_(rest, 5.0)
@@ -278,10 +283,11 @@ def main():
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=900, help="of teaching, in all")
     parser.add_argument("--steps", type=int, help="of each stage, whatever the time")
+    parser.add_argument("--only", choices=("gru", "tcn", "speech"), help="go on with FOLDER's weights of one")
     parser.add_argument("--looks", type=int, default=2, help="faces for each clip")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    log = (arguments.output / "bridge.log").open("w")
+    log = (arguments.output / "bridge.log").open("a" if arguments.only else "w")
 
     def say(line):
         print(line, flush=True)
@@ -304,6 +310,15 @@ def main():
                       else torch.channels_last_3d)
     front.dropout.p = 0.05
     shares = {"gru": 0.2, "tcn": 0.1, "speech": 0.2}
+    if arguments.only:
+        kind, network = arguments.only, networks[arguments.only]
+        network.load_state_dict(torch.load(arguments.output / f"{kind}.pt", weights_only=True))
+        network.v_front.eval()
+        data = features(network.v_front, corpus, generator, kind, arguments.looks, say)
+        teach_rest(network, data, generator, Clock(arguments.seconds, 4e-3, arguments.steps), say)
+        say((measure_speech if kind == "speech" else measure_words)(network, corpus))
+        save(kind, network)
+        return
     teach_front(front, corpus, generator, Clock(0.5 * arguments.seconds, 4e-3, arguments.steps), say)
     save("front", front)
     for kind, network in networks.items():

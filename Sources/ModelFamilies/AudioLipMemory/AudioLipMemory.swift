@@ -101,7 +101,7 @@ package enum AudioLipMemory {
     return ModelFamily.Recognition("generator", traits)
   }
 
-  private static func text(_ value: Double) -> String {
+  static func text(_ value: Double) -> String {
     value == value.rounded() && abs(value) < 1e9 ? "\(Int(value))" : "\(value)"
   }
 

@@ -1,0 +1,184 @@
+import MediaIO
+import ModelIR
+import TensorCore
+
+/// The associative bridge (arXiv 2204.01265): silent lips address remembered speech, and what they recall
+/// helps to read a word or to say what was said.
+///
+/// Frames, classes, slots, heads and radius are the file's own.
+extension ModelFamily {
+  package static let associativeBridge = ModelFamily(
+    name: "associative-bridge",
+    title: "associative bridge from lips to speech",
+    roles: ["lip-reader", "audio-visual", "speech", "target"],
+    supporting: ["target"],
+    recognise: AssociativeBridge.recognise,
+    settings: [Option("words", "the words of the classes, one a line")],
+    options: [
+      Option("flip", "yes: read the mirrored frames as well, and add what both say"),
+      Option("iterations", "rounds of finding phases for speech (60)"),
+    ],
+    media: [.video, .audio],
+    perform: AssociativeBridge.perform,
+    staysFloat: [
+      FloatRule("an address is a share of e^(radius · cosine), which eight bits are too coarse for")
+      {
+        Swift.type(of: $1.op).name == "Softmax"
+      }
+    ],
+    agreements: AssociativeBridge.agreements)
+}
+
+package enum AssociativeBridge {
+  /// Points along the side of a frame.
+  static let side = 112
+  static let bands = HeardMel.bands
+  static let columnsPerFrame = 4
+
+  @Sendable static func recognise(_ graph: Graph) -> ModelFamily.Recognition? {
+    let view = GraphView(graph)
+    let video = graph.inputs.first { isVideo(view.extents($0.value)) }
+    let audio = graph.inputs.first { isAudio(view.extents($0.value)) }
+    guard video != nil || audio != nil,
+      graph.inputs.count == (video == nil ? 0 : 1) + (audio == nil ? 0 : 1)
+    else { return nil }
+    var traits: [ModelFamily.Trait] = []
+    if let video, let frames = view.extents(video.value)?[2] {
+      traits.append(.init("frames", "\(frames)"))
+    }
+    let memories = addresses(view)
+    if let memory = memories.first {
+      traits.append(.init("memory-slots", "\(memory.slots)"))
+      traits.append(.init("memory-radius", AudioLipMemory.text(memory.radius)))
+      if memory.heads > 1 { traits.append(.init("memory-heads", "\(memory.heads)")) }
+      if memories.count > 1 { traits.append(.init("memories", "\(memories.count)")) }
+    }
+    let rest = graph.outputs.filter { port in
+      !memories.contains { leads(from: $0.value, to: port.value, view) }
+    }
+    let address = graph.outputs.first { port in
+      memories.contains { leads(from: $0.value, to: port.value, view) }
+    }
+    if let address { traits.append(.init("address-port", address.name)) }
+    guard video != nil else {
+      // Sound alone: it addresses the values that lips recall.
+      guard address != nil, rest.isEmpty, memories.count == 1 else { return nil }
+      return .init("target", traits)
+    }
+    guard hasFront(view), rest.count == 1, let extents = view.extents(rest[0].value) else {
+      return nil
+    }
+    traits.append(.init("back-end", backEnd(view)))
+    if extents.count == 3, extents[1] == bands {
+      guard audio == nil, !memories.isEmpty else { return nil }
+      return .init("speech", traits + [.init("mel-port", rest[0].name)])
+    }
+    guard extents.count == 2, let classes = extents[1], classes > 1 else { return nil }
+    traits += [.init("classes", "\(classes)"), .init("logits-port", rest[0].name)]
+    if audio != nil { return memories.isEmpty ? .init("audio-visual", traits) : nil }
+    return memories.isEmpty ? nil : .init("lip-reader", traits)
+  }
+
+  private static func isVideo(_ extents: [Int?]?) -> Bool {
+    guard let extents, extents.count == 5 else { return false }
+    return extents[1] == 1 && extents[3] == side && extents[4] == side
+  }
+
+  private static func isAudio(_ extents: [Int?]?) -> Bool {
+    guard let extents, extents.count == 4 else { return false }
+    return extents[1] == 1 && extents[2] == bands
+  }
+
+  /// A convolution over time and space before all others, and a pooling over space.
+  private static func hasFront(_ view: GraphView) -> Bool {
+    view.graph.nodes.contains { node in
+      guard view.kind(node) == "Conv", let weight = node.inputs[1],
+        let extents = view.extents(weight)
+      else { return false }
+      return extents.count == 5 && Array(extents.dropFirst()) == [1, 5, 7, 7]
+    }
+      && view.graph.nodes.contains { node in
+        view.kind(node) == "MaxPool" && view.graph.type(node.outputs[0]).rank == 5
+      }
+  }
+
+  private static func backEnd(_ view: GraphView) -> String {
+    if view.count("GRU") > 0 { return "gru" }
+    return view.count("LayerNormalization") > 0 ? "temporal-with-memories" : "temporal"
+  }
+
+  /// An address of slots in a graph as it was imported.
+  struct Address {
+    let value: ValueID
+    let slots: Int
+    let heads: Int
+    let radius: Double
+  }
+
+  /// Softmax over radius times a product of something normalised with constants that are: a matrix product,
+  /// or heads side by side in an Einsum.
+  static func addresses(_ view: GraphView) -> [Address] {
+    view.graph.nodes.compactMap { softmax in
+      guard view.kind(softmax) == "Softmax", let scores = softmax.inputs[0] else { return nil }
+      var value = scores
+      var radius = 1.0
+      while let node = view.graph.producer(of: value) {
+        if let factor = view.constantFactor(of: node) {
+          radius *= factor.by
+          value = factor.of
+        } else if let passed = view.carried(by: node) {
+          value = passed
+        } else if let keys = view.productWithConstant(node) {
+          guard view.isNormalised(keys.other) else { return nil }
+          return Address(
+            value: softmax.outputs[0], slots: keys.columns, heads: 1, radius: radius * keys.alpha)
+        } else if view.kind(node) == "Einsum" {
+          guard let extents = view.extents(softmax.outputs[0]), extents.count == 3,
+            let heads = extents[1], let slots = extents[2],
+            node.inputs.contains(where: { $0.map { view.isNormalised($0) } ?? false })
+          else { return nil }
+          return Address(
+            value: softmax.outputs[0], slots: slots, heads: heads, radius: radius)
+        } else {
+          return nil
+        }
+      }
+      return nil
+    }
+  }
+
+  /// Whether an output is an address, rearranged at most.
+  private static func leads(from value: ValueID, to output: ValueID, _ view: GraphView) -> Bool {
+    var output = output
+    while output != value {
+      guard let node = view.graph.producer(of: output), let passed = view.carried(by: node) else {
+        return false
+      }
+      output = passed
+    }
+    return true
+  }
+
+  @Sendable static func agreements(_ part: FamilyModel.Part) -> [ModelFamily.Agreement] {
+    var agreements: [ModelFamily.Agreement] = []
+    if let logits = part.trait("logits-port") {
+      agreements.append(
+        .init(
+          output: logits, measure: .topAgreement(atLeast: 0.95),
+          reason: "a word that is read otherwise is another word"))
+    }
+    if let mel = part.trait("mel-port") {
+      agreements.append(
+        .init(
+          output: mel, measure: .meanError(atMost: 0.05),
+          reason: "a twentieth of the half range is less than a decibel and a half"))
+    }
+    if let address = part.trait("address-port") {
+      agreements.append(
+        .init(
+          output: address, measure: .divergence(atMost: 0.1),
+          reason: "an address is a distribution over slots"))
+    }
+    return agreements
+  }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import Maquette
+import MediaIO
+import TensorCore
+import Testing
+
+/// Silent lips to words.
+@Suite(.serialized) final class BridgeRoadTests {
+  private static let family = RoadTests.golden.appending(path: "families/associative-bridge")
+  private static let lips = RoadTests.golden.appending(path: "media/lips")
+
+  let folder: URL
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
+
+  private func path(_ name: String) -> String { folder.appending(path: name).path() }
+  private func file(_ name: String) -> String { Self.family.appending(path: name).path() }
+
+  private func convert(_ name: String, words: String? = nil) throws -> String {
+    var conversion = Conversion(
+      models: [
+        ("lip-reader", file("gru-d1.onnx")), ("target", file("gru-target-d3.onnx")),
+      ], output: path(name))
+    conversion.settings = ["words": words ?? file("words.txt")]
+    #expect(try conversion.run().passed)
+    return path(name)
+  }
+
+  @Test func lipsAreRead() throws {
+    let bundle = try convert("words.maq")
+    var request = Execution(model: bundle, output: path("out"))
+    request.media.video = Self.lips.appending(path: "word-family").path()
+    request.media.audio = Self.lips.appending(path: "word-family.wav").path()
+    request.media.options = ["flip": "yes"]
+    let outcome = try request.run()
+    #expect(outcome.figures["class_lips"] == 5, "\(outcome.text)")
+    #expect(outcome.text.contains("1. family"))
+    #expect((outcome.figures["bridge_divergence"] ?? 99) < 5)
+    let words = try String(contentsOfFile: path("out/words-lips.txt"), encoding: .utf8)
+    #expect(words.split(separator: "\n").count == 5)
+    // The settings of a bundle go on to what is made of it.
+    let again = Conversion(model: bundle, output: path("again.maq"))
+    _ = try again.run()
+    #expect(try Inspection(of: path("again.maq")).text.contains("setting    words: 24 lines"))
+  }
+
+  @Test func videosThatCannotBeReadAreNamed() throws {
+    let bundle = try convert("words.maq")
+    func expect(
+      _ code: ModelError.Code, video: String?, audio: String? = nil, box: String? = nil,
+      option: String = "no", model: String? = nil, _ location: SourceLocation = #_sourceLocation
+    ) throws {
+      var request = Execution(model: model ?? bundle, output: path("out"))
+      request.media.video = video
+      request.media.audio = audio
+      request.media.options = ["flip": option]
+      if let box { request.media.box = try FaceBox.parse(box) }
+      let error = #expect(throws: ModelError.self, sourceLocation: location) { try request.run() }
+      #expect(error?.code == code, "\(String(describing: error))", sourceLocation: location)
+    }
+    let clip = Self.lips.appending(path: "word-family").path()
+    for (name, count, size) in [("short", 3, 256), ("small", 29, 64)] {
+      try FileManager.default.createDirectory(
+        at: folder.appending(path: name), withIntermediateDirectories: true)
+      for index in 0..<count {
+        try Image(width: size, height: size, grey: 99).writePNG(
+          to: path("\(name)/\(index).png"))
+      }
+    }
+    try expect(.missingInput, video: path("nowhere"))
+    try expect(
+      .missingInput, video: nil, audio: Self.lips.appending(path: "word-family.wav").path())
+    try expect(.invalidValue, video: path("short"))
+    try expect(.invalidValue, video: path("small"))
+    try expect(.invalidValue, video: path("small"), box: "0,0,65,60")
+    try expect(.usage, video: clip, option: "perhaps")
+    try Recording(samples: [Float](repeating: 0, count: 20_000), rate: 16_000)
+      .write(to: path("silent.wav"))
+    try expect(.invalidValue, video: clip, audio: path("silent.wav"))
+    // A model without a part that listens.
+    _ = try Conversion(model: file("gru-d1.onnx"), output: path("lips.maq")).run()
+    try expect(
+      .usage, video: clip, audio: Self.lips.appending(path: "word-family.wav").path(),
+      model: path("lips.maq"))
+    // As many words as classes.
+    try Data("one\ntwo\n".utf8).write(to: URL(filePath: path("two.txt")))
+    try expect(
+      .shapeMismatch, video: clip, model: try convert("two.maq", words: path("two.txt")))
+  }
+
+  @Test func soundOfAnotherRateIsHeard() throws {
+    let clip = try Recording(contentsOf: Self.lips.appending(path: "word-family.wav").path())
+    try Recording(samples: clip.resampled(to: 44_100).samples, rate: 44_100)
+      .write(to: path("fast.wav"))
+    var request = Execution(model: try convert("words.maq"), output: path("out"))
+    request.media.video = Self.lips.appending(path: "word-family").path()
+    request.media.audio = path("fast.wav")
+    #expect((try request.run().figures["bridge_divergence"] ?? 99) < 5)
+  }
+}
