@@ -99,8 +99,10 @@ package struct Inspection: Report {
     }
     inputs = ports(\.inputs)
     outputs = ports(\.outputs)
-    nodes = file.parts.reduce(0) { $0 + $1.graph.nodes.count }
-    (operators, weights) = Inspection.counts(file.parts.map(\.graph))
+    // Graphs within nodes count like those around them.
+    let graphs = file.parts.flatMap(\.graph.withInner)
+    nodes = graphs.reduce(0) { $0 + $1.nodes.count }
+    (operators, weights) = Inspection.counts(graphs)
     parameters = weights.reduce(0) { $0 + $1.elements }
     goldens = file.parts.reduce(0) { $0 + $1.goldens.count }
     let records = file.parts.compactMap(\.record)

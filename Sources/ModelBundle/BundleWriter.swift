@@ -26,10 +26,12 @@ package struct BundleWriter: Sendable {
     var drafts = try records(of: contents)
     for named in contents.graphs {
       try BundleWriter.checkAttributes(of: named.graph)
-      var numbers: [ValueID: Int] = [:]
-      for (index, value) in named.graph.values.enumerated() {
-        guard let tensor = value.fact.constant else { continue }
-        numbers[named.graph.id(at: index)] = try table.number(tensor, group: "constants")
+      var numbers = TensorNumbers()
+      for graph in named.graph.withInner {
+        for value in graph.values {
+          guard let tensor = value.fact.constant else { continue }
+          numbers[tensor] = try table.number(tensor, group: "constants")
+        }
       }
       let text = GraphText.print(named.graph, .numbered(numbers))
       drafts.append(Draft(kind: .graph, name: named.name, content: .bytes(Array(text.utf8))))
@@ -51,9 +53,14 @@ package struct BundleWriter: Sendable {
     return try assemble(drafts + sections, entries, version: contents.join == nil ? 1 : 2)
   }
 
-  /// Refuses whole numbers that the text form does not read (`T15`).
+  /// Refuses what the text form does not read: whole numbers (`T15`) and graphs too deep (`T17`).
   private static func checkAttributes(of graph: Graph) throws(ModelError) {
-    for node in graph.nodes {
+    guard graph.depth <= Graph.maximumDepth else {
+      throw ModelError(
+        .limitExceeded, "T17: graphs within graphs \(graph.depth) deep, above \(Graph.maximumDepth)"
+      )
+    }
+    for node in graph.withInner.flatMap(\.nodes) {
       for (name, value) in node.op.attributes {
         let integers: [Int] =
           switch value {

@@ -10,6 +10,8 @@ package enum Attribute: Sendable, Equatable {
   case floats([Float])
   case strings([String])
   case tensor(Tensor)
+  /// A closed graph: everything that it reads is an input of it.
+  case graph(Graph)
   case none
 }
 
@@ -20,7 +22,10 @@ package protocol AttributeRepresentable: Sendable, SendableMetatype, Equatable {
 }
 
 private func mismatch(_ attribute: Attribute, _ wanted: String) -> ModelError {
-  ModelError(.unsupportedAttribute, "\(attribute) is not \(wanted)")
+  if case .graph = attribute {
+    return ModelError(.unsupportedAttribute, "a graph is not \(wanted)")
+  }
+  return ModelError(.unsupportedAttribute, "\(attribute) is not \(wanted)")
 }
 
 extension Bool: AttributeRepresentable {
@@ -96,6 +101,14 @@ extension Tensor: AttributeRepresentable {
     self = value
   }
   package var attribute: Attribute { .tensor(self) }
+}
+
+extension Graph: AttributeRepresentable {
+  package init(_ attribute: Attribute) throws(ModelError) {
+    guard case .graph(let value) = attribute else { throw mismatch(attribute, "a graph") }
+    self = value
+  }
+  package var attribute: Attribute { .graph(self) }
 }
 
 extension ElementType: AttributeRepresentable {

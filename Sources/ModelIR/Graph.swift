@@ -28,7 +28,7 @@ package struct Value: Sendable {
 }
 
 /// A named output or input.
-package struct Port: Sendable {
+package struct Port: Sendable, Equatable {
   package let name: String
   package let value: ValueID
 }
@@ -180,7 +180,7 @@ package struct Graph: Sendable {
     return counts
   }
 
-  /// Types everything anew and compares.
+  /// Types everything anew and compares, graphs within nodes first.
   ///
   /// - Throws: `invalid-graph` for a node that reads a later value, a wrong producer, or a recorded
   ///   type that inference does not give.
@@ -197,7 +197,8 @@ package struct Graph: Sendable {
         }
       }
       let types = try during("verifying node '\(node.name)'") { () throws(ModelError) in
-        try Graph.infer(node.op, facts(node.inputs), quantizedAs: quantizations(of: node))
+        for (_, inner) in node.op.graphs { try inner.verify() }
+        return try Graph.infer(node.op, facts(node.inputs), quantizedAs: quantizations(of: node))
       }
       guard types == node.outputs.map({ type($0) }) else {
         throw ModelError(

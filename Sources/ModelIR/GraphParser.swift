@@ -11,6 +11,9 @@ struct GraphParser {
   private var graph = Graph()
   private var values: [Substring: ValueID] = [:]
   private var portCount = 0
+  private var version = 1
+  /// Graphs around the one that is being read.
+  private var graphDepth = 0
 
   init(
     _ text: String, operators: [any Operator.Type], tensors: [Tensor?], limits: GraphTextLimits
@@ -28,12 +31,12 @@ struct GraphParser {
     _ = scanner.nextStatement()
     let place = scanner
     guard scanner.word() == "graph" else {
-      throw place.error("a graph starts with 'graph \(GraphText.version)'")
+      throw place.error("a graph starts with 'graph \(GraphText.versions.lowerBound)'")
     }
-    let version: Int = try scanner.integer()
-    guard version == GraphText.version else {
+    version = try scanner.integer()
+    guard GraphText.versions.contains(version) else {
       throw scanner.error(
-        "version \(version) of the text form; this is version \(GraphText.version)",
+        "version \(version) of the text form; this reads up to \(GraphText.versions.upperBound)",
         code: .unsupportedFeature)
     }
     try scanner.endOfLine()
@@ -245,6 +248,7 @@ struct GraphParser {
     case "true": return .boolean(true)
     case "false": return .boolean(false)
     case "none": return .none
+    case "graph": return .graph(try parseInnerGraph(place))
     case "integers", "floats", "strings":
       try scanner.expect("[")
       try scanner.expect("]")
@@ -257,6 +261,31 @@ struct GraphParser {
       return .tensor(try parseElements(of: type, stored: false))
     }
     return try parseNumber()
+  }
+
+  /// The statements of a graph within a node, in braces (`T17`).
+  private mutating func parseInnerGraph(_ place: TextScanner) throws(ModelError) -> Graph {
+    guard version >= 2 else { throw place.error("version 1 has no graphs within nodes") }
+    guard graphDepth < Graph.maximumDepth else {
+      throw place.error(
+        "graphs within graphs more than \(Graph.maximumDepth) deep", code: .limitExceeded)
+    }
+    let (outerGraph, outerValues) = (graph, values)
+    graph = Graph()
+    values = [:]
+    graphDepth += 1
+    let outerDepth = try scanner.openBlock()
+    try scanner.endOfLine()
+    while scanner.nextStatement(), scanner.peek() != UInt8(ascii: "}") {
+      try parseStatement()
+      try scanner.endOfLine()
+    }
+    try scanner.closeBlock(outerDepth)
+    let inner = graph
+    graph = outerGraph
+    values = outerValues
+    graphDepth -= 1
+    return inner
   }
 
   private mutating func parseNumber() throws(ModelError) -> Attribute {

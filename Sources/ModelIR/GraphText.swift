@@ -3,7 +3,13 @@ import TensorCore
 /// The text form of graphs, `formats/text.md`: one statement a line, made for reading, and complete: what
 /// ``print(_:_:)`` writes in full, ``parse(_:operators:tensors:)`` reads back as the same graph.
 package enum GraphText {
-  package static let version = 1
+  /// Versions that are read. A text is written in the first that can say it (`T1`).
+  package static let versions = 1...2
+
+  /// 2 where a node holds graphs, else 1.
+  package static func version(of graph: Graph) -> Int {
+    graph.nodes.contains { $0.op is any GraphOperator } ? 2 : 1
+  }
 
   /// How much a printed constant shows.
   package enum Constants: Sendable {
@@ -12,12 +18,12 @@ package enum GraphText {
     /// Lists of up to `limit` entries; longer ones end in `…`, which does not read back (`T14`).
     case elided(limit: Int)
     /// The number of a tensor that is kept elsewhere, `#3` (`T13`).
-    case numbered([ValueID: Int])
+    case numbered(TensorNumbers)
   }
 
   package static func print(_ graph: Graph, _ constants: Constants = .complete) -> String {
     var printer = GraphPrinter(graph, constants)
-    return printer.print()
+    return "graph \(version(of: graph))\n" + printer.statements()
   }
 
   /// Reads a graph, typing it anew.
@@ -93,6 +99,30 @@ package enum GraphText {
   }
 }
 
+/// Numbers of tensors that are kept apart from the text of a graph (`T13`).
+package struct TensorNumbers: Sendable {
+  private struct Key: Hashable {
+    let storage: ObjectIdentifier
+    let element: ElementType
+    let shape: Shape
+
+    init(_ tensor: Tensor) {
+      storage = ObjectIdentifier(tensor.storage)
+      element = tensor.element
+      shape = tensor.shape
+    }
+  }
+  private var numbers: [Key: Int] = [:]
+
+  package init() {}
+
+  /// The number of a tensor, which lives as long as its number is used.
+  package subscript(_ tensor: Tensor) -> Int? {
+    get { numbers[Key(tensor)] }
+    set { numbers[Key(tensor)] = newValue }
+  }
+}
+
 /// What a text may ask for before it is refused (`T16`).
 package struct GraphTextLimits: Sendable {
   /// Whole numbers that attributes may be: products of two fit 64 bits.
@@ -103,93 +133,4 @@ package struct GraphTextLimits: Sendable {
   package var constantBytes = 1 << 30
 
   package init() {}
-}
-
-private struct GraphPrinter {
-  let graph: Graph
-  let constants: GraphText.Constants
-  let labels: [String]
-  var text = ""
-
-  init(_ graph: Graph, _ constants: GraphText.Constants) {
-    self.graph = graph
-    self.constants = constants
-    labels = GraphText.labels(of: graph)
-  }
-
-  /// Nil where lists are shown whole.
-  var limit: Int? { if case .elided(let limit) = constants { limit } else { nil } }
-
-  mutating func print() -> String {
-    text = "graph \(GraphText.version)\n"
-    let metadata = graph.metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-    for (key, value) in metadata {
-      text += "metadata \(GraphText.word(key)) = \(GraphText.quoted(value))\n"
-    }
-    var nextNode = 0
-    for (index, value) in graph.values.enumerated() {
-      let id = ValueID(index: index)
-      if let producer = value.producer {
-        while nextNode <= producer {
-          printNode(graph.nodes[nextNode])
-          nextNode += 1
-        }
-      } else if let tensor = value.fact.constant {
-        text += "constant \(definition(id, name: labels[index])): \(type(value.type)) = "
-        switch constants {
-        case .numbered(let numbers): text += "#\(numbers[id] ?? -1)\n"
-        default: text += TensorText.elements(tensor, limit: limit) + "\n"
-        }
-      } else {
-        text += "input \(definition(id, name: labels[index])): \(type(value.type))\n"
-      }
-    }
-    while nextNode < graph.nodes.count {
-      printNode(graph.nodes[nextNode])
-      nextNode += 1
-    }
-    for output in graph.outputs {
-      text += "output \(GraphText.word(output.name)) = %\(labels[output.value.index])\n"
-    }
-    return text
-  }
-
-  func type(_ type: TensorType) -> String { TensorText.type(type, limit: limit) }
-
-  /// The label of a value, and its name unless `name` says it already.
-  func definition(_ id: ValueID, name: String) -> String {
-    let label = labels[id.index]
-    let own = graph[id].name
-    return own == name ? "%\(label)" : "%\(label) \(GraphText.quoted(own))"
-  }
-
-  mutating func printNode(_ node: Node) {
-    let outputs = node.outputs.enumerated().map { index, id in
-      let usual = GraphText.outputName(label: labels[id.index], node: node.name, index: index)
-      let shown =
-        limit == nil
-        ? definition(id, name: usual) : "%\(labels[id.index])"
-      return "\(shown): \(type(graph.type(id)))"
-    }
-    let operands = node.inputs.map { $0.map { "%\(labels[$0.index])" } ?? "_" }
-    text += outputs.joined(separator: ", ") + (outputs.isEmpty ? "= " : " = ")
-    text += Swift.type(of: node.op).name + "(" + operands.joined(separator: ", ") + ")"
-    let attributes = GraphPrinter.attributes(of: node.op, limit: limit)
-    if !attributes.isEmpty { text += " {" + attributes.joined(separator: ", ") + "}" }
-    if node.name != node.outputs.first.map({ labels[$0.index] }) {
-      text += " " + GraphText.quoted(node.name)
-    }
-    if !node.origin.isEmpty { text += " from " + GraphText.quoted(node.origin) }
-    text += "\n"
-  }
-
-  /// `name=value` for each attribute that differs from the operator's default.
-  static func attributes<Op: Operator>(of op: Op, limit: Int?) -> [String] {
-    let defaults = Op()
-    return Op.fields.compactMap { field in
-      let value = TensorText.attribute(field.get(op), limit: limit)
-      guard value != TensorText.attribute(field.get(defaults), limit: limit) else { return nil }
-      return "\(field.name)=\(value)"
-    }
-  }
 }

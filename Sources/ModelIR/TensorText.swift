@@ -116,6 +116,7 @@ enum TensorText {
 
   // MARK: - Attributes
 
+  /// The value of an attribute; of a graph, which takes lines of its own, only what it is.
   static func attribute(_ attribute: Attribute, limit: Int?) -> String {
     switch attribute {
     case .boolean(let value): value ? "true" : "false"
@@ -126,6 +127,7 @@ enum TensorText {
     case .floats(let list): typed("floats", list.map(float), limit)
     case .strings(let list): typed("strings", list.map(GraphText.quoted), limit)
     case .tensor(let tensor): type(tensor.type, limit: limit) + " " + elements(tensor, limit: limit)
+    case .graph: "graph"
     case .none: "none"
     }
   }

@@ -83,6 +83,21 @@ struct TextScanner {
     guard take(token) else { throw error("expected '\(token)'") }
   }
 
+  /// Takes `{`; line breaks end statements until ``closeBlock(_:)``.
+  ///
+  /// - Returns: what closing needs.
+  mutating func openBlock() throws(ModelError) -> Int {
+    try expect("{")
+    let outer = depth
+    depth = 0
+    return outer
+  }
+
+  mutating func closeBlock(_ outer: Int) throws(ModelError) {
+    depth = outer
+    try expect("}")
+  }
+
   /// Letters, digits, `_` and `.`; empty where there is none.
   mutating func word() -> Substring {
     skip()

@@ -7,6 +7,7 @@ import TensorCore
 ///     %1 = Transpose(w[2×3])    →    %1 = constant [3×2]
 ///
 /// Exact: the value is what the operator's reference gives. Left alone: random numbers, quantized values,
+/// operators that hold graphs, which may run for long,
 /// and results that would be more than ``growth`` times as large as the operands, and larger than
 /// ``freeElements``, such as an `Expand` of a scalar to an image.
 package struct FoldConstants: Rewrite {
@@ -23,7 +24,9 @@ package struct FoldConstants: Rewrite {
   package func replacement(
     for node: Node, at site: inout RewriteSite
   ) throws(ModelError) -> [ValueID]? {
-    guard node.op.isDeterministic, !site.isQuantized else { return nil }
+    guard node.op.isDeterministic, !site.isQuantized, !(node.op is any GraphOperator) else {
+      return nil
+    }
     if keepsScaledWeights, node.op is DequantizeLinear { return nil }
     var tensors: [Tensor?] = []
     var elements = 0

@@ -3,7 +3,7 @@ import TensorCore
 
 /// Every pass, in the order in which `portable` runs them.
 ///
-/// First what makes other things visible (aliases, constants, extents), then what recognises a function in its
+/// First what makes other things visible (aliases, constants, extents, branches that are known), then what recognises a function in its
 /// parts, while the parts are still apart; then the one form of a thing that has several; then what folds into
 /// weights, because only then is it known which sums and activations are left to fuse. A residual comes before
 /// the activation that follows it.
@@ -12,6 +12,8 @@ package let allPasses: [any Pass] = [
   Rewriting(RemoveIdentity()),
   Rewriting(FoldShapeArithmetic()),
   Rewriting(FoldConstants()),
+  Rewriting(FoldCaptures()),
+  Rewriting(InlineIf()),
   MergeCommonSubexpressions(),
   Rewriting(RecogniseNormalizeL2()),
   Rewriting(RecogniseGelu()),

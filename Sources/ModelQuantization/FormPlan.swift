@@ -40,6 +40,10 @@ struct FormPlan {
     _ node: Node, _ graph: Graph, _ ranges: [ValueID: ValueRange]
   ) -> String? {
     let name = type(of: node.op).name
+    if !node.op.graphs.isEmpty {
+      let inner = node.op.graphs.flatMap(\.graph.withInner).reduce(0) { $0 + $1.nodes.count }
+      return "\(name) runs \(inner) nodes in graphs of its own, which stay float"
+    }
     guard let output = node.outputs.first, graph.type(output).element == .float32 else {
       return "\(name) does not make real numbers"
     }

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import TensorCore
 
 /// Runs a graph on inputs of any shapes that it allows: plans are made once for each set of shapes and
@@ -12,6 +13,7 @@ package struct ModelRunner: ~Copyable {
   private let stepwise: StepwiseExecutor
   /// How often inputs came in shapes that no kept plan was for.
   package private(set) var plansMade = 0
+  private let pool: ThreadPool
 
   /// Holds a session in an array, which cannot hold values that do not copy.
   private final class SessionBox {
@@ -19,10 +21,15 @@ package struct ModelRunner: ~Copyable {
     init(_ session: consuming Session?) { self.session = session }
   }
 
-  package init(_ graph: Graph, options: PlanOptions = PlanOptions()) {
+  /// - Parameter pool: threads that nothing else uses during a run.
+  package init(
+    _ graph: Graph, options: PlanOptions = PlanOptions(), pool: ThreadPool? = nil
+  ) {
+    let pool = pool ?? ThreadPool(threads: options.threads)
     self.graph = graph
     self.options = options
-    stepwise = StepwiseExecutor(graph: graph, options: options)
+    self.pool = pool
+    stepwise = StepwiseExecutor(graph: graph, options: options, pool: pool)
   }
 
   /// - Throws: an error that names the input, the dimension and what is allowed where `inputs` do not
@@ -59,7 +66,7 @@ package struct ModelRunner: ~Copyable {
     plansMade += 1
     let box: SessionBox
     do {
-      box = SessionBox(Session(try Plan(graph, inputTypes: types, options: options)))
+      box = SessionBox(Session(try Plan(graph, inputTypes: types, options: options), pool: pool))
     } catch  where error.code == .unknownShape {
       box = SessionBox(nil)
     }

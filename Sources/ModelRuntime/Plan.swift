@@ -22,6 +22,15 @@ package struct PlanOptions: Sendable {
     self.tier = tier
     self.threads = max(1, threads)
   }
+
+  /// True where results must be the same bits everywhere.
+  func isExact(for graph: Graph) -> Bool {
+    switch profile {
+    case .exact: true
+    case .fast: false
+    case .automatic: graph.values.contains { $0.type.quantization != nil }
+    }
+  }
 }
 
 /// A graph specialised to input shapes: kernels made, weights packed, every buffer placed.

@@ -66,11 +66,7 @@ private struct PlanBuilder {
     self.specialised = specialised
     self.options = options
     let graph = specialised.graph
-    switch options.profile {
-    case .exact: isExact = true
-    case .fast: isExact = false
-    case .automatic: isExact = graph.values.contains { $0.type.quantization != nil }
-    }
+    isExact = options.isExact(for: graph)
     matrices =
       isExact || !OpenBLASMatrices.suits(options.tier)
       ? ExactMatrices(tier: options.tier) : OpenBLASMatrices()
@@ -278,6 +274,12 @@ private struct PlanBuilder {
       {
         return kernel
       }
+    } else if let holder = node.op as? any GraphOperator {
+      var inner = options
+      inner.profile = isExact ? .exact : .fast
+      return InnerRunners.kernel(
+        node, holder, operandTypes: operands.map { $0?.fact.type },
+        constants: operands.map { $0?.fact.constant }, outputs: types, options: inner)
     } else if let planned = node.op as? any PlannedOperator,
       let kernel = try planned.kernel(request)
     {

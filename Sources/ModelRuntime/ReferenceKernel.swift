@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import ModelOperators
 import TensorCore
 
@@ -7,6 +8,18 @@ enum ReferenceKernel {
   static func kernel(
     _ node: Node, operandTypes: [TensorType?], constants: [Tensor?], outputs: [TensorType],
     quantizations: [QuantizationParameters?]
+  ) -> PlannedKernel {
+    kernel(operandTypes: operandTypes, constants: constants, outputs: outputs) {
+      (operands, _) throws(ModelError) in
+      try Graph.evaluate(node, operands, quantizations: quantizations)
+    }
+  }
+
+  /// A kernel that computes on tensors.
+  static func kernel(
+    operandTypes: [TensorType?], constants: [Tensor?], outputs: [TensorType],
+    evaluate:
+      @escaping @Sendable (Operands<Tensor>, ThreadPool) throws(ModelError) -> [Tensor]
   ) -> PlannedKernel {
     PlannedKernel { (frame) throws(ModelError) in
       var operands: [Tensor?] = []
@@ -24,7 +37,7 @@ enum ReferenceKernel {
           operands.append(nil)
         }
       }
-      let results = try Graph.evaluate(node, Operands(operands), quantizations: quantizations)
+      let results = try evaluate(Operands(operands), frame.pool)
       for (index, result) in results.prefix(frame.outputs.count).enumerated() {
         guard result.shape == outputs[index].shape else {
           throw ModelError(

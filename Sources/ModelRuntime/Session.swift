@@ -3,20 +3,21 @@ import ModelKernels
 import ModelOperators
 import TensorCore
 
-/// Runs one plan: owns its memory and threads, so two runs at once are two sessions.
+/// Runs one plan: owns its memory, and threads unless it is lent some, so two runs at once are two sessions.
 package struct Session: ~Copyable {
   package let plan: Plan
   private let pool: ThreadPool
   private let memory: UnsafeMutableRawPointer
   private let frames: [KernelFrame]
 
-  package init(_ plan: Plan) {
+  /// - Parameter pool: threads that nothing else uses during a run.
+  package init(_ plan: Plan, pool: ThreadPool? = nil) {
     self.plan = plan
-    pool = ThreadPool(threads: plan.options.threads)
+    let pool = pool ?? ThreadPool(threads: plan.options.threads)
+    self.pool = pool
     let memory = UnsafeMutableRawPointer.allocate(
       byteCount: max(plan.arenaByteCount, Arena.alignment), alignment: Arena.alignment)
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: plan.arenaByteCount)
-    let pool = pool
     frames = plan.steps.map { step in
       KernelFrame(
         inputs: step.operands.map { location in

@@ -5,8 +5,26 @@ import TensorCore
 
 /// Runs graphs whose shapes depend on data: each node is planned when its operands exist.
 struct StepwiseExecutor: Sendable {
-  let graph: Graph
-  let options: PlanOptions
+  private let graph: Graph
+  private let options: PlanOptions
+  private let pool: ThreadPool
+  /// Of the nodes that hold graphs, by their place.
+  private let runners: [Int: InnerRunners]
+
+  init(graph: Graph, options: PlanOptions, pool: ThreadPool) {
+    self.graph = graph
+    self.options = options
+    self.pool = pool
+    var inner = options
+    inner.profile = options.isExact(for: graph) ? .exact : .fast
+    var runners: [Int: InnerRunners] = [:]
+    for (index, node) in graph.nodes.enumerated() {
+      if let op = node.op as? any GraphOperator {
+        runners[index] = InnerRunners(op, options: inner)
+      }
+    }
+    self.runners = runners
+  }
 
   func run(
     _ inputs: [Tensor], observe: ((ValueID, Tensor) throws(ModelError) -> Void)?
@@ -16,9 +34,14 @@ struct StepwiseExecutor: Sendable {
     for (index, value) in graph.values.enumerated() {
       if let constant = value.fact.constant { values[index] = constant }
     }
-    for node in graph.nodes {
+    for (index, node) in graph.nodes.enumerated() {
       let operands = Operands(node.inputs.map { $0.flatMap { values[$0.index] } })
-      for (id, result) in zip(node.outputs, try run(node, operands)) {
+      let results = try during("running node '\(node.name)' (\(type(of: node.op).name))") {
+        () throws(ModelError) in
+        if let inner = runners[index] { return try inner.run(operands, pool: pool) }
+        return try run(node, operands)
+      }
+      for (id, result) in zip(node.outputs, results) {
         values[id.index] = result
         try observe?(id, result)
       }
@@ -50,7 +73,7 @@ struct StepwiseExecutor: Sendable {
     }
     let made = try single.append(node.op, named: node.name, to: ids, quantizedAs: quantizations)
     for (index, id) in made.enumerated() { try single.addOutput("\(index)", id) }
-    var session = Session(try Plan(single, inputTypes: [], options: options))
+    var session = Session(try Plan(single, inputTypes: [], options: options), pool: pool)
     return try session.run([])
   }
 }

@@ -1,3 +1,5 @@
+import ModelIR
+
 /// What an ONNX file may ask for, checked before anything is taken; `formats/import-limits.md` gives
 /// the reasons.
 package struct ImportLimits: Sendable {
@@ -7,7 +9,7 @@ package struct ImportLimits: Sendable {
   package var memoryFactor = 4
   /// … and this many bytes more.
   package var memoryFloor = 64 << 20
-  /// Nodes, after functions are inlined.
+  /// Nodes, after functions are inlined and with those of graphs within nodes, as often as each is built.
   package var nodes = 200_000
   package var initializers = 100_000
   /// Inputs and outputs of the graph or of one function.
@@ -20,6 +22,8 @@ package struct ImportLimits: Sendable {
   package var stringBytes = 1 << 16
   /// Functions that call functions.
   package var functionDepth = 32
+  /// Graphs within graphs.
+  package var graphDepth = Graph.maximumDepth
   /// Bytes of all tensors together, those of external files included.
   package var tensorBytes = 64 << 30
   /// Entries of a compressed archive of arrays.

@@ -24,6 +24,17 @@ struct OnnxGraph {
   var outputs: [OnnxPort] = []
 }
 
+extension OnnxGraph {
+  /// Names that the graph reads and does not define.
+  var captures: Set<String> {
+    var defined = Set(inputs.map(\.name)).union(initializers.map(\.name))
+    for node in nodes { defined.formUnion(node.outputs) }
+    var read = Set(outputs.map(\.name))
+    for node in nodes { read.formUnion(node.reads) }
+    return read.subtracting(defined)
+  }
+}
+
 /// A named input or output of a graph.
 struct OnnxPort {
   let name: String
@@ -43,11 +54,25 @@ struct OnnxNode {
   var attributes: [OnnxAttribute] = []
   /// What exporters say about the node, as far as ``ModulePath`` reads it.
   var scopes: String?
+
+  /// The graphs among its attributes.
+  var graphs: [(name: String, graph: OnnxGraph)] {
+    attributes.compactMap { attribute in
+      if case .graph(let graph) = attribute.content { (attribute.name, graph) } else { nil }
+    }
+  }
+
+  /// Names that the node reads: its operands, and what its graphs capture.
+  var reads: Set<String> {
+    graphs.reduce(into: Set(inputs)) { $0.formUnion($1.graph.captures) }
+  }
 }
 
 struct OnnxAttribute {
   enum Content {
     case value(Attribute)
+    /// A graph that may read the names around its node.
+    case graph(OnnxGraph)
     /// Inside a function: the attribute of the call.
     case reference(String)
     /// What it is, where Maquette does not read it.

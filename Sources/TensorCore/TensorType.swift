@@ -104,6 +104,28 @@ package struct TensorType: Sendable, Hashable {
     _ = try Shape(dimensions.compactMap(\.value))
   }
 
+  /// What is known of a tensor that has this type or the other: extents that differ are unknown, and so
+  /// is a rank that does.
+  ///
+  /// - Throws: `type-mismatch` for different elements.
+  package func joined(with other: TensorType) throws(ModelError) -> TensorType {
+    guard element == other.element, quantization == other.quantization else {
+      throw ModelError(.typeMismatch, "\(self) and \(other) have no common type")
+    }
+    guard let mine = dimensions, let theirs = other.dimensions, mine.count == theirs.count else {
+      return TensorType(element, nil, quantization: nil)
+    }
+    return with(dimensions: zip(mine, theirs).map { $0 == $1 ? $0 : .unknown })
+  }
+
+  /// False where no tensor can have both types: other elements, ranks or fixed extents.
+  package func isCompatible(with other: TensorType) -> Bool {
+    guard element == other.element else { return false }
+    guard let mine = dimensions, let theirs = other.dimensions else { return true }
+    return mine.count == theirs.count
+      && zip(mine, theirs).allSatisfy { ($0.value ?? $1.value) == ($1.value ?? $0.value) }
+  }
+
   package func with(element: ElementType) -> TensorType {
     TensorType(element, dimensions)
   }

@@ -53,8 +53,32 @@ struct Attack {
     case .floats: .floats((0..<next(4)).map { _ in pick([0, -1, .nan, .infinity, 2]) })
     case .strings: .strings((0..<next(4)).map { _ in pick(["", "Tanh", "Sigmoid", "x"]) })
     case .tensor: .tensor(tensor(pick(ElementType.allCases)))
+    case .graph: .graph(innerGraph())
     case .none: pick([.none, .integer(integer()), .integers([integer(), integer()]), .float(1)])
     }
+  }
+
+  /// A small graph of any number of inputs and outputs.
+  private mutating func innerGraph() -> Graph {
+    var graph = Graph()
+    var values: [ValueID] = []
+    for index in 0..<next(5) {
+      let element = pick([.float32, .int64, .bool, pick(ElementType.allCases)])
+      let dimensions: [TensorCore.Dimension]? = pick([
+        nil, [], [.unknown], [2], [.symbol("N")], [1, 3],
+      ])
+      if let id = try? graph.addInput("\(index)", TensorType(element, dimensions)) {
+        values.append(id)
+      }
+    }
+    values.append(graph.addConstant(tensor(pick(ElementType.allCases)), named: "c"))
+    if next(2) == 0 { values.append(graph.addConstant(Tensor(scalar: false), named: "stop")) }
+    for op in [Identity(), Relu(), Add()] as [any Operator] where next(2) == 0 {
+      let operands = op is Add ? [pick(values), pick(values)] : [pick(values)]
+      if let made = try? graph.append(op, named: "node", to: operands) { values += made }
+    }
+    for index in 0..<next(5) { try? graph.addOutput("\(index)", pick(values)) }
+    return graph
   }
 
   private mutating func make<Op: Operator>(_: Op.Type) -> Op {
@@ -155,6 +179,10 @@ struct Attack {
         Tensor(type.element, shape, integers: integers).reading(as: type.quantization))
     }
     let operands = Operands(inputs)
+    // A loop may run for as long as it says.
+    if node.op is Loop {
+      guard let limit = operands.optional(0)?.integers().first, limit <= 8 else { return }
+    }
     // What the executors do: types of the operands as they are, then the formula.
     guard let facts = try? operands.map({ (tensor) throws(ModelError) in Fact(tensor) }),
       let types = try? Graph.infer(

@@ -152,7 +152,24 @@ extension RejectedCorpus {
         $0.replace("graph", "main", changed)
       }
     }
-    try graph("version", .unsupportedFeature, "graph 1", "graph 2")
+    try graph("version", .unsupportedFeature, "graph 1", "graph 3")
+    let branch = "graph {\nconstant %w: float32[4] = #0\noutput w = %w\n}"
+    let choice =
+      "constant %c: bool[] = [true]\n%z = If(%c) {then=\(branch), else=\(branch)}\noutput y"
+    try graph("inner-of-version-1", .malformedInput, "output y", choice)
+    let inner = { (text: String) in text.replacingOccurrences(of: "graph 1", with: "graph 2") }
+    for (name, code, old, new) in [
+      ("open", ModelError.Code.malformedInput, "w = %w\n}}", "w = %w\n}"),
+      ("tensor", .malformedInput, "= #0\noutput w", "= #77\noutput w"),
+      ("outside", .invalidGraph, "output w = %w", "output w = %c"),
+      ("arity", .invalidGraph, "else=\(branch)", "else=graph {\n}"),
+    ] {
+      try add("graph-inner-\(name)", code) {
+        let text = inner($0.text("graph", "main"))
+          .replacingOccurrences(of: "output y", with: choice)
+        $0.replace("graph", "main", text.replacingOccurrences(of: old, with: new))
+      }
+    }
     try graph("operator", .unsupportedOperator, "Relu(", "Rule(")
     try graph("attribute", .unsupportedAttribute, "axis=1", "axes=1")
     try graph("attribute-kind", .unsupportedAttribute, "axis=1", "axis=1.0")

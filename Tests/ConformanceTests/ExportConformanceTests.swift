@@ -39,13 +39,37 @@ import Testing
   static func difference(_ a: Graph, _ b: Graph) -> String? {
     guard a.inputs.map(\.name) == b.inputs.map(\.name) else { return "other inputs" }
     guard a.outputs.map(\.name) == b.outputs.map(\.name) else { return "other outputs" }
+    return structuralDifference(a, b)
+  }
+
+  /// Operators are equal but for names within the graphs that they hold.
+  private static func innerDifference(_ x: Node, _ y: Node) -> String? {
+    guard !x.op.graphs.isEmpty else {
+      return x.op.isEqual(to: y.op) ? nil : "\(x.op) became \(y.op)"
+    }
+    let others = [x, y].map { node in
+      node.op.attributes.filter { if case .graph = $0.value { false } else { true } }
+    }
+    guard others[0].map(\.value) == others[1].map(\.value) else {
+      return "\(others[0]) became \(others[1])"
+    }
+    for ((name, a), (_, b)) in zip(x.op.graphs, y.op.graphs) {
+      guard a.inputs.count == b.inputs.count, a.outputs.count == b.outputs.count else {
+        return "graph '\(name)' has other ports"
+      }
+      if let difference = structuralDifference(a, b) { return "graph '\(name)': \(difference)" }
+    }
+    return nil
+  }
+
+  private static func structuralDifference(_ a: Graph, _ b: Graph) -> String? {
     let copies = b.nodes.count - a.nodes.count
     // An output that is also another output, an input or a constant needs a copy.
     guard copies >= 0, copies <= a.outputs.count else {
       return "\(b.nodes.count) nodes instead of \(a.nodes.count)"
     }
-    for (x, y) in zip(a.nodes, b.nodes) where !x.op.isEqual(to: y.op) {
-      return "\(x.op) became \(y.op)"
+    for (x, y) in zip(a.nodes, b.nodes) {
+      if let inner = innerDifference(x, y) { return "\(type(of: x.op).name): \(inner)" }
     }
     for (x, y) in zip(a.outputs, b.outputs) where a.type(x.value) != b.type(y.value) {
       return "'\(x.name)' is \(b.type(y.value)) instead of \(a.type(x.value))"

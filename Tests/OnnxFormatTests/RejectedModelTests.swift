@@ -129,7 +129,7 @@ struct RejectedModel: Sendable, CustomTestStringConvertible {
       let axis = ModelBuilder.attribute("axis", integer: 0)
       model.nodes[1] = ModelBuilder.node("Softmax", ["sum"], ["y"], attributes: [axis, axis])
     },
-    RejectedModel("a sub-graph", .unsupportedFeature, says: "sub-graph") { model in
+    RejectedModel("a graph that is none", .malformedInput, says: "a graph") { model in
       let body = ModelBuilder.message { attribute in
         attribute.string(1, "axis")
         attribute.counted(6, [1, 2, 3])

@@ -14,11 +14,13 @@ package final class ForeignNode {
   package let outputNames: [String]
   package let origin: String
   private let attributes: [String: Attribute]
+  private let graphs: [String: ForeignGraph]
   private var unread: Set<String>
 
   package init(
     name: String, kind: String, domain: String, version: Int, operands: [ValueID?],
-    outputNames: [String], origin: String, attributes: [String: Attribute]
+    outputNames: [String], origin: String, attributes: [String: Attribute],
+    graphs: [String: ForeignGraph] = [:]
   ) {
     self.name = name
     self.kind = kind
@@ -28,7 +30,8 @@ package final class ForeignNode {
     self.outputNames = outputNames
     self.origin = origin
     self.attributes = attributes
-    unread = Set(attributes.keys)
+    self.graphs = graphs
+    unread = Set(attributes.keys).union(graphs.keys)
   }
 
   package var outputCount: Int { outputNames.count }
@@ -72,6 +75,15 @@ package final class ForeignNode {
       throw ModelError(.invalidValue, "\(kind) needs attribute '\(name)'")
     }
     return value
+  }
+
+  /// - Throws: `invalid-value` where the file does not set it.
+  func foreignGraph(_ name: String) throws(ModelError) -> ForeignGraph {
+    unread.remove(name)
+    guard let graph = graphs[name] else {
+      throw ModelError(.invalidValue, "\(kind) needs the graph '\(name)'")
+    }
+    return graph
   }
 
   /// An integer attribute that is 0 or 1.

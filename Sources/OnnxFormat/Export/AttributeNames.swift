@@ -19,6 +19,7 @@ enum AttributeNames {
     "Attention.outputs", "MaxPool.indices", "LayerNormalization.statistics",
     "GroupNormalization.scalesGroups", "Split.outputs", "SoftmaxCrossEntropyLoss.logarithms",
     "LinearAttention.gated", "LinearAttention.corrected", "MaxRoiPool.height", "MaxRoiPool.width",
+    "Loop.states", "Scan.states",
   ]
 
   private static let own: [String: String] = [
@@ -52,6 +53,13 @@ enum AttributeNames {
     "RoiAlign.greatest": "mode",
     "RoiAlign.halfPixel": "coordinate_transformation_mode",
     "MaxRoiPool.scale": "spatial_scale",
+    "If.then": "then_branch",
+    "If.else": "else_branch",
+    "Scan.scanned": "num_scan_inputs",
+    "Scan.inputAxes": "scan_input_axes",
+    "Scan.inputDirections": "scan_input_directions",
+    "Scan.outputAxes": "scan_output_axes",
+    "Scan.outputDirections": "scan_output_directions",
   ]
 
   /// Flags that are one of two texts in ONNX.
@@ -81,7 +89,7 @@ enum AttributeNames {
   /// The value as ONNX writes it; nil where the attribute is left out.
   static func value(_ value: Attribute, of field: String, of kind: String) -> Attribute? {
     switch value {
-    case .none: return nil
+    case .none, .graph: return nil
     case .boolean(let flag):
       let texts = flagTexts["\(kind).\(field)"]
       return texts.map { .string(flag ? $0.yes : $0.no) } ?? .integer(flag ? 1 : 0)

@@ -71,7 +71,8 @@ struct ForeignForm {
     op.attributes.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
   }
 
-  private static func attributes(
+  /// Attributes under ONNX's names, all of them or those that differ from their defaults; no graphs.
+  static func attributes(
     of op: any Operator, all: Bool
   ) -> [(name: String, value: Attribute)] {
     let defaults = type(of: op).init().attributes

@@ -28,16 +28,47 @@ struct GraphExporter {
         OnnxPort(name: port.name, type: graph.type(port.value), unsupported: nil))
     }
     nameOutputs()
+    return try exportNodes(outputNames: graph.outputs.map(\.name))
+  }
+
+  /// A graph within a node. What it captures has the names that it has around the node; all other names
+  /// are taken by nothing else, so that no reader has to know which of two hides the other.
+  mutating func export(
+    captures: [String], within outer: inout GraphExporter
+  ) throws(ModelError) -> OnnxGraph {
+    used = outer.used
+    let formals = graph.inputs.dropLast(captures.count)
+    for port in formals {
+      let name = fresh(port.name)
+      stored[port.value.index] = name
+      made.inputs.append(OnnxPort(name: name, type: graph.type(port.value), unsupported: nil))
+    }
+    for (port, name) in zip(graph.inputs.dropFirst(formals.count), captures) {
+      stored[port.value.index] = name
+    }
+    var names: [String] = []
+    for port in graph.outputs {
+      let isFree = stored[port.value.index] == nil && graph[port.value].producer != nil
+      let name = fresh(port.name)
+      if isFree { stored[port.value.index] = name }
+      names.append(name)
+    }
+    let inner = try exportNodes(outputNames: names)
+    outer.used = used
+    return inner
+  }
+
+  private mutating func exportNodes(outputNames: [String]) throws(ModelError) -> OnnxGraph {
     for node in graph.nodes {
       try during("exporting node '\(node.name)' (\(type(of: node.op).name))") {
         () throws(ModelError) in try export(node)
       }
     }
-    for port in graph.outputs {
+    for (port, output) in zip(graph.outputs, outputNames) {
       let name = storedName(port.value)
-      if name != port.name { emit("Identity", [name], [port.name], name: port.name) }
+      if name != output { emit("Identity", [name], [output], name: output) }
       made.outputs.append(
-        OnnxPort(name: port.name, type: graph.type(port.value), unsupported: nil))
+        OnnxPort(name: output, type: graph.type(port.value), unsupported: nil))
     }
     return made
   }
@@ -136,6 +167,8 @@ struct GraphExporter {
       try store([try export(norm, node)], of: node)
     } else if let transform = node.op as? DFT, opset >= 20, node.inputs.count < 3 {
       try export(transform, node)
+    } else if let holder = node.op as? any GraphOperator {
+      try export(holder, node)
     } else {
       try exportOneToOne(node)
     }
@@ -151,6 +184,25 @@ struct GraphExporter {
     for (id, output) in zip(node.outputs, outputs) where graph.type(id).quantization != nil {
       try quantize(output, to: id)
     }
+  }
+
+  private mutating func export(_ holder: any GraphOperator, _ node: Node) throws(ModelError) {
+    let names = node.inputs.map { $0.map { realName($0) } ?? "" }
+    let captures = Array(names.suffix(holder.captureCount))
+    var attributes = ForeignForm.attributes(of: holder, all: true).map {
+      OnnxAttribute(name: $0.name, content: .value($0.value))
+    }
+    for (field, inner) in holder.graphs {
+      var exporter = GraphExporter(inner, opset: opset)
+      let name = AttributeNames.name(of: field, of: type(of: holder).name) ?? field
+      let graph = try during("exporting graph '\(name)'") { () throws(ModelError) in
+        try exporter.export(captures: captures, within: &self)
+      }
+      attributes.append(OnnxAttribute(name: name, content: .graph(graph)))
+    }
+    emit(
+      type(of: holder).name, names.dropLast(captures.count),
+      node.outputs.map { storedName($0) }, name: node.name, attributes: attributes)
   }
 
   /// Where a node writes the real numbers of an output.

@@ -21,13 +21,7 @@ struct ModelEncoder {
 
   func bytes(of graph: OnnxGraph) -> [UInt8] {
     var content = ProtobufWriter()
-    for node in graph.nodes { content.message(1) { encode(node, to: &$0) } }
-    content.string(2, "graph")
-    for (name, tensor) in graph.initializers {
-      content.counted(5, TensorFile.bytes(of: tensor, named: name))
-    }
-    for port in graph.inputs { content.message(11) { encode(port, to: &$0) } }
-    for port in graph.outputs { content.message(12) { encode(port, to: &$0) } }
+    encode(graph, named: "graph", to: &content)
     var model = ProtobufWriter()
     model.integer(1, irVersion)
     model.string(2, "maquette")
@@ -39,14 +33,32 @@ struct ModelEncoder {
     return model.bytes
   }
 
+  private func encode(_ graph: OnnxGraph, named name: String, to content: inout ProtobufWriter) {
+    for node in graph.nodes { content.message(1) { encode(node, to: &$0) } }
+    content.string(2, name)
+    for (name, tensor) in graph.initializers {
+      content.counted(5, TensorFile.bytes(of: tensor, named: name))
+    }
+    for port in graph.inputs { content.message(11) { encode(port, to: &$0) } }
+    for port in graph.outputs { content.message(12) { encode(port, to: &$0) } }
+  }
+
   private func encode(_ node: OnnxNode, to message: inout ProtobufWriter) {
     for input in node.inputs { message.string(1, input) }
     for output in node.outputs { message.string(2, output) }
     if !node.name.isEmpty { message.string(3, node.name) }
     message.string(4, node.kind)
     for attribute in node.attributes {
-      guard case .value(let value) = attribute.content else { continue }
-      message.message(5) { encode(attribute.name, value, to: &$0) }
+      switch attribute.content {
+      case .value(let value): message.message(5) { encode(attribute.name, value, to: &$0) }
+      case .graph(let graph):
+        message.message(5) { field in
+          field.string(1, attribute.name)
+          field.message(6) { encode(graph, named: attribute.name, to: &$0) }
+          field.integer(20, 5)
+        }
+      case .reference, .unsupported: break
+      }
     }
   }
 
@@ -79,7 +91,7 @@ struct ModelEncoder {
     case .strings(let list):
       for text in list { message.string(9, text) }
       message.integer(20, 8)
-    case .none: break
+    case .none, .graph: break
     }
   }
 

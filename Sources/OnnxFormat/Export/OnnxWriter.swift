@@ -41,13 +41,15 @@ package struct OnnxWriter: Sendable {
       throw ModelError(.usage, "opset \(opset) is not written; choose one of 13 to \(newestOpset)")
     }
     var version = opset
-    for node in graph.nodes {
-      let operands = node.inputs.map { $0.map { graph.fact($0) } }
-      if let needed = ForeignForm.version(of: node.op, on: operands, from: opset) {
-        version = max(version, needed)
-      }
-      if let layer = node.op as? any LayerOperator, layer.epilogue.activation == .gelu {
-        version = max(version, 20)
+    for graph in graph.withInner {
+      for node in graph.nodes {
+        let operands = node.inputs.map { $0.map { graph.fact($0) } }
+        if let needed = ForeignForm.version(of: node.op, on: operands, from: opset) {
+          version = max(version, needed)
+        }
+        if let layer = node.op as? any LayerOperator, layer.epilogue.activation == .gelu {
+          version = max(version, 20)
+        }
       }
     }
     return version

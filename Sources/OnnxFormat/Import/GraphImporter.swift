@@ -4,21 +4,7 @@ import TensorCore
 
 /// Builds a graph from an ``OnnxModel``: nodes in topological order, functions inlined, each node by
 /// the importer of its operator.
-struct GraphImporter {
-  /// The names that nodes see: those of the model's graph, or of one call of a function.
-  struct Scope {
-    var values: [String: ValueID] = [:]
-    var opsets: [String: Int] = [:]
-    /// Goes before the names of everything that a function's body makes.
-    var prefix = ""
-    /// Names that values have outside of the function.
-    var outerNames: [String: String] = [:]
-    /// Attributes of the call.
-    var attributes: [String: OnnxAttribute.Content] = [:]
-    var parameters: Set<String> = []
-    var depth = 0
-  }
-
+final class GraphImporter {
   struct FunctionKey: Hashable {
     let domain: String
     let name: String
@@ -28,14 +14,12 @@ struct GraphImporter {
   private let limits: ImportLimits
   private let index: ImporterIndex
   private var functions: [FunctionKey: OnnxFunction] = [:]
-  private var graph = Graph()
   private var nodeCount = 0
 
   static func graph(
     of model: OnnxModel, limits: ImportLimits, index: ImporterIndex
   ) throws(ModelError) -> Graph {
-    var importer = GraphImporter(limits: limits, index: index)
-    return try importer.build(model)
+    try GraphImporter(limits: limits, index: index).build(model)
   }
 
   private init(limits: ImportLimits, index: ImporterIndex) {
@@ -43,7 +27,7 @@ struct GraphImporter {
     self.index = index
   }
 
-  private mutating func build(_ model: OnnxModel) throws(ModelError) -> Graph {
+  private func build(_ model: OnnxModel) throws(ModelError) -> Graph {
     for function in model.functions {
       let key = FunctionKey(
         domain: function.domain, name: function.name, overload: function.overload)
@@ -51,12 +35,24 @@ struct GraphImporter {
         throw ModelError(.invalidGraph, "function '\(function.name)' is defined twice")
       }
     }
-    graph.metadata = GraphImporter.metadata(model)
-    var scope = Scope()
+    let level = ImportLevel()
+    level.graph.metadata = GraphImporter.metadata(model)
+    var scope = ImportScope()
     scope.opsets = try GraphImporter.opsets(model.opsets)
     try checkOperators(of: model.graph, in: scope)
-    try addInputs(model.graph, to: &scope)
-    try append(model.graph.nodes, in: &scope)
+    try addInitializers(model.graph, to: &scope, at: level)
+    for port in model.graph.inputs where !scope.parameters.contains(port.name) {
+      if let unsupported = port.unsupported {
+        throw ModelError(
+          .unsupportedFeature,
+          "graph input '\(port.name)' is \(unsupported); export the model with tensors only")
+      }
+      guard !port.name.isEmpty, let type = port.type else {
+        throw ModelError(.malformedInput, "graph input '\(port.name)' has no tensor type")
+      }
+      scope.values[port.name] = try level.graph.addInput(port.name, type)
+    }
+    try append(model.graph.nodes, in: &scope, at: level)
     guard !model.graph.outputs.isEmpty else {
       throw ModelError(.invalidGraph, "the graph has no outputs; it computes nothing")
     }
@@ -64,9 +60,9 @@ struct GraphImporter {
       guard let value = scope.values[port.name] else {
         throw ModelError(.invalidGraph, "graph output '\(port.name)' is made by no node")
       }
-      try graph.addOutput(port.name, value)
+      try level.graph.addOutput(port.name, value)
     }
-    return graph
+    return level.graph
   }
 
   /// - Throws: `unsupported-feature` for a version of the default domain that is not read.
@@ -100,36 +96,61 @@ struct GraphImporter {
     return metadata
   }
 
-  private mutating func addInputs(
-    _ source: OnnxGraph, to scope: inout Scope
+  private func addInitializers(
+    _ source: OnnxGraph, to scope: inout ImportScope, at level: ImportLevel
   ) throws(ModelError) {
+    var own: Set<String> = []
     for (name, tensor) in source.initializers {
-      guard !name.isEmpty, scope.parameters.insert(name).inserted else {
+      guard !name.isEmpty, own.insert(name).inserted else {
         throw ModelError(
           .invalidGraph,
           name.isEmpty ? "an initializer without a name" : "two initializers are named '\(name)'")
       }
-      scope.values[name] = graph.addConstant(tensor, named: name)
+      scope.values[name] = level.graph.addConstant(tensor, named: name)
     }
-    for port in source.inputs where !scope.parameters.contains(port.name) {
-      if let unsupported = port.unsupported {
-        throw ModelError(
-          .unsupportedFeature,
-          "graph input '\(port.name)' is \(unsupported); export the model with tensors only")
-      }
-      guard !port.name.isEmpty, let type = port.type else {
-        throw ModelError(.malformedInput, "graph input '\(port.name)' has no tensor type")
-      }
-      scope.values[port.name] = try graph.addInput(port.name, type)
+    scope.parameters.formUnion(own)
+  }
+
+  /// The closed form of a graph within a node of `outer`.
+  ///
+  /// - Parameters:
+  ///   - formals: types of its inputs; captures become more of them.
+  ///   - isOpen: leave the extents of captures open.
+  private func inner(
+    _ source: OnnxGraph, formals: [TensorType], within outer: ImportScope, at around: ImportLevel,
+    isOpen: Bool
+  ) throws(ModelError) -> ImportedGraph {
+    let level = ImportLevel(within: around, scope: outer, isOpen: isOpen)
+    var scope = ImportScope()
+    scope.opsets = outer.opsets
+    scope.prefix = outer.prefix
+    scope.attributes = outer.attributes
+    scope.depth = outer.depth
+    scope.parameters = outer.parameters
+    scope.seesAround = true
+    try addInitializers(source, to: &scope, at: level)
+    for (port, type) in zip(source.formals, formals) {
+      scope.values[port.name] = try level.graph.addInput(port.name, type)
     }
+    try append(source.nodes, in: &scope, at: level)
+    var names: Set<String> = []
+    for port in source.outputs {
+      guard case .value(let value) = try level.resolve(port.name, in: scope) else {
+        throw ModelError(.invalidGraph, "graph output '\(port.name)' is made by no node")
+      }
+      var name = port.name
+      while !names.insert(name).inserted { name += ".again" }
+      try level.graph.addOutput(name, value)
+    }
+    return ImportedGraph(level.graph, captures: level.captures)
   }
 
   // MARK: - Nodes
 
   /// - Throws: `unsupported-operator`, naming every unknown operator of the graph at once.
-  private func checkOperators(of source: OnnxGraph, in scope: Scope) throws(ModelError) {
+  private func checkOperators(of source: OnnxGraph, in scope: ImportScope) throws(ModelError) {
     var unknown: [OnnxNode] = []
-    for node in source.nodes where !isKnown(node) {
+    for node in source.withInner.flatMap(\.nodes) where !isKnown(node) {
       if !unknown.contains(where: { $0.kind == node.kind && $0.domain == node.domain }) {
         unknown.append(node)
       }
@@ -154,8 +175,8 @@ struct GraphImporter {
       || node.domain.isEmpty && node.kind == "Constant"
   }
 
-  private mutating func append(
-    _ nodes: [OnnxNode], in scope: inout Scope
+  private func append(
+    _ nodes: [OnnxNode], in scope: inout ImportScope, at level: ImportLevel
   ) throws(ModelError) {
     for node in try NodeOrder.sorted(nodes) {
       nodeCount += 1
@@ -163,12 +184,12 @@ struct GraphImporter {
         throw ModelError(
           .limitExceeded, "more than \(limits.nodes) nodes once functions are inlined")
       }
-      try append(node, in: &scope)
+      try append(node, in: &scope, at: level)
     }
   }
 
-  private mutating func append(
-    _ node: OnnxNode, in scope: inout Scope
+  private func append(
+    _ node: OnnxNode, in scope: inout ImportScope, at level: ImportLevel
   ) throws(ModelError) {
     let name = node.name.isEmpty ? node.outputs.first { !$0.isEmpty } ?? node.kind : node.name
     for output in node.outputs where scope.values[output] != nil {
@@ -177,15 +198,13 @@ struct GraphImporter {
     }
     var operands: [ValueID?] = []
     for input in node.inputs {
-      guard !input.isEmpty else {
-        operands.append(nil)
-        continue
-      }
-      guard let value = scope.values[input] else {
+      switch try level.resolve(input, in: scope) {
+      case .absent: operands.append(nil)
+      case .value(let value): operands.append(value)
+      case .unknown:
         throw ModelError(
           .invalidGraph, "node '\(name)' (\(node.kind)) reads '\(input)', which nothing makes")
       }
-      operands.append(value)
     }
     while operands.last == .some(nil) { operands.removeLast() }
 
@@ -193,16 +212,16 @@ struct GraphImporter {
     let key = FunctionKey(domain: node.domain, name: node.kind, overload: node.overload)
     if let function = functions[key] {
       made = try during("inlining '\(name)' (\(node.kind))") { () throws(ModelError) in
-        try inline(function, node, named: name, on: operands, in: scope)
+        try inline(function, node, named: name, on: operands, in: scope, at: level)
       }
     } else if node.domain.isEmpty, node.kind == "Constant" {
-      made = [try constant(node, named: name, in: scope)]
+      made = [try constant(node, named: name, in: scope, at: level)]
     } else if node.domain.isEmpty, node.kind == "Identity", let operand = operands.first ?? nil,
-      graph.constant(operand) != nil
+      level.graph.constant(operand) != nil
     {
       made = [operand]
     } else {
-      made = try foreign(node, named: name, on: operands, in: scope)
+      made = try foreign(node, named: name, on: operands, in: scope, at: level)
     }
     for (index, output) in node.outputs.enumerated() where !output.isEmpty {
       guard index < made.count else {
@@ -214,8 +233,9 @@ struct GraphImporter {
     }
   }
 
-  private mutating func foreign(
-    _ node: OnnxNode, named name: String, on operands: [ValueID?], in scope: Scope
+  private func foreign(
+    _ node: OnnxNode, named name: String, on operands: [ValueID?], in scope: ImportScope,
+    at level: ImportLevel
   ) throws(ModelError) -> [ValueID] {
     let version = try version(of: node.domain, for: name, in: scope)
     let importer = try index.importer(
@@ -226,9 +246,14 @@ struct GraphImporter {
       operands: operands,
       outputNames: node.outputs.map { outerName($0, in: scope) },
       origin: ModulePath.origin(of: node, isInitializer: parameters.contains),
-      attributes: try attributes(of: node, named: name, in: scope))
+      attributes: try attributes(of: node, named: name, in: scope),
+      graphs: graphs(of: node, in: scope, at: level))
     return try during("importing node '\(scope.prefix + name)' (\(node.kind))") {
       () throws(ModelError) in
+      // While an importer works, the graph is its own; for the graphs within the node it is put back.
+      var graph = Graph()
+      swap(&graph, &level.graph)
+      defer { swap(&graph, &level.graph) }
       let made = try importer.append(foreign, &graph)
       guard foreign.unreadAttributes.isEmpty else {
         let names = foreign.unreadAttributes.joined(separator: ", ")
@@ -240,8 +265,24 @@ struct GraphImporter {
     }
   }
 
+  private func graphs(
+    of node: OnnxNode, in scope: ImportScope, at level: ImportLevel
+  ) -> [String: ForeignGraph] {
+    var graphs: [String: ForeignGraph] = [:]
+    for (name, source) in node.graphs {
+      graphs[name] = ForeignGraph(inputs: source.formals.map(\.type)) {
+        (formals, graph, isOpen) throws(ModelError) in
+        swap(&graph, &level.graph)
+        defer { swap(&graph, &level.graph) }
+        return try self.inner(
+          source, formals: formals, within: scope, at: level, isOpen: isOpen)
+      }
+    }
+    return graphs
+  }
+
   private func version(
-    of domain: String, for node: String, in scope: Scope
+    of domain: String, for node: String, in scope: ImportScope
   ) throws(ModelError) -> Int {
     guard let version = scope.opsets[domain] else {
       throw ModelError(
@@ -252,18 +293,24 @@ struct GraphImporter {
     return version
   }
 
-  private func outerName(_ name: String, in scope: Scope) -> String {
+  private func outerName(_ name: String, in scope: ImportScope) -> String {
     name.isEmpty ? "" : scope.outerNames[name] ?? scope.prefix + name
   }
 
   private func attributes(
-    of node: OnnxNode, named name: String, in scope: Scope
+    of node: OnnxNode, named name: String, in scope: ImportScope
   ) throws(ModelError) -> [String: Attribute] {
     var attributes: [String: Attribute] = [:]
     for attribute in node.attributes {
+      if case .graph = attribute.content { continue }
       switch resolved(attribute.content, in: scope) {
       case nil: break
       case .value(let value): attributes[attribute.name] = value
+      case .graph:
+        throw ModelError(
+          .unsupportedFeature,
+          "attribute '\(attribute.name)' of node '\(name)' (\(node.kind)) is a graph that the call of a "
+            + "function gives")
       case .unsupported(let what):
         throw ModelError(
           .unsupportedFeature,
@@ -281,7 +328,7 @@ struct GraphImporter {
 
   /// The content behind a reference; nil where the call leaves it out and it has no default.
   private func resolved(
-    _ content: OnnxAttribute.Content, in scope: Scope
+    _ content: OnnxAttribute.Content, in scope: ImportScope
   ) -> OnnxAttribute.Content? {
     guard case .reference(let name) = content, scope.depth > 0 else { return content }
     return scope.attributes[name]
@@ -289,8 +336,8 @@ struct GraphImporter {
 
   // MARK: - Constants
 
-  private mutating func constant(
-    _ node: OnnxNode, named name: String, in scope: Scope
+  private func constant(
+    _ node: OnnxNode, named name: String, in scope: ImportScope, at level: ImportLevel
   ) throws(ModelError) -> ValueID {
     let attributes = try attributes(of: node, named: name, in: scope)
     guard attributes.count == 1, let (kind, value) = attributes.first else {
@@ -310,15 +357,16 @@ struct GraphImporter {
       throw ModelError(
         .unsupportedAttribute, "Constant '\(name)' has no attribute '\(kind)' of this kind")
     }
-    return graph.addConstant(tensor, named: outerName(node.outputs.first ?? name, in: scope))
+    return level.graph.addConstant(
+      tensor, named: outerName(node.outputs.first ?? name, in: scope))
   }
 
   // MARK: - Functions
 
   /// Appends the function's body and returns the values of its outputs.
-  private mutating func inline(
+  private func inline(
     _ function: OnnxFunction, _ call: OnnxNode, named name: String, on operands: [ValueID?],
-    in outer: Scope
+    in outer: ImportScope, at level: ImportLevel
   ) throws(ModelError) -> [ValueID] {
     guard outer.depth < limits.functionDepth else {
       throw ModelError(
@@ -330,7 +378,7 @@ struct GraphImporter {
         .invalidGraph,
         "'\(function.name)' takes \(function.inputs.count) operands, \(operands.count) are given")
     }
-    var scope = Scope()
+    var scope = ImportScope()
     scope.depth = outer.depth + 1
     scope.prefix = outer.prefix + name + "/"
     scope.opsets = outer.opsets.merging(try GraphImporter.opsets(function.opsets)) { $1 }
@@ -343,25 +391,17 @@ struct GraphImporter {
       }
       scope.attributes[attribute.name] = resolved(attribute.content, in: outer)
     }
-    // Operands that the call leaves out are empty names in the body.
-    var absent = Set<String>()
     for (index, input) in function.inputs.enumerated() {
       if let operand = index < operands.count ? operands[index] : nil {
         scope.values[input] = operand
       } else {
-        absent.insert(input)
+        scope.absent.insert(input)
       }
     }
     for (inner, outerOutput) in zip(function.outputs, call.outputs) where !outerOutput.isEmpty {
       scope.outerNames[inner] = outerName(outerOutput, in: outer)
     }
-    var body = function.nodes
-    if !absent.isEmpty {
-      for index in body.indices {
-        body[index].inputs = body[index].inputs.map { absent.contains($0) ? "" : $0 }
-      }
-    }
-    try append(body, in: &scope)
+    try append(function.nodes, in: &scope, at: level)
     return try function.outputs.map { (output) throws(ModelError) in
       guard let value = scope.values[output] else {
         throw ModelError(

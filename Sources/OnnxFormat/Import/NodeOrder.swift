@@ -16,16 +16,19 @@ enum NodeOrder {
         }
       }
     }
-    let isSorted = nodes.indices.allSatisfy { index in
-      nodes[index].inputs.allSatisfy { (producers[$0] ?? -1) < index }
+    let reads = nodes.map { node in
+      node.graphs.isEmpty ? node.inputs : node.reads.sorted()
     }
-    return isSorted ? nodes : try reordered(nodes, producers)
+    let isSorted = nodes.indices.allSatisfy { index in
+      reads[index].allSatisfy { (producers[$0] ?? -1) < index }
+    }
+    return isSorted ? nodes : try reordered(nodes, reads, producers)
   }
 
   private enum State { case untouched, open, done }
 
   private static func reordered(
-    _ nodes: [OnnxNode], _ producers: [String: Int]
+    _ nodes: [OnnxNode], _ reads: [[String]], _ producers: [String: Int]
   ) throws(ModelError) -> [OnnxNode] {
     var states = [State](repeating: .untouched, count: nodes.count)
     var order: [OnnxNode] = []
@@ -34,14 +37,14 @@ enum NodeOrder {
       var path = [(node: start, operand: 0)]
       states[start] = .open
       while let (index, operand) = path.last {
-        guard operand < nodes[index].inputs.count else {
+        guard operand < reads[index].count else {
           states[index] = .done
           order.append(nodes[index])
           path.removeLast()
           continue
         }
         path[path.count - 1].operand += 1
-        guard let producer = producers[nodes[index].inputs[operand]] else { continue }
+        guard let producer = producers[reads[index][operand]] else { continue }
         switch states[producer] {
         case .done: break
         case .untouched:

@@ -10,6 +10,8 @@ struct OnnxDecoder {
   /// Raw data of initializers that are not in their messages.
   private let weights: [Int: UnsafeRawBufferPointer]
   private var nodeCount = 0
+  /// Graphs around the one that is being read.
+  private var graphDepth = 0
 
   init(
     limits: ImportLimits, external: ExternalData, weights: [Int: UnsafeRawBufferPointer]
@@ -64,7 +66,7 @@ struct OnnxDecoder {
     for (index, initializer) in elements(message.initializer, message.n_initializer).enumerated() {
       let name = try string(initializer.pointee.name, limits)
       let tensor = try during("reading initializer '\(name)'") { () throws(ModelError) in
-        try tensors.tensor(&initializer.pointee, raw: weights[index])
+        try tensors.tensor(&initializer.pointee, raw: graphDepth == 0 ? weights[index] : nil)
       }
       graph.initializers.append((name, tensor))
     }
@@ -201,7 +203,7 @@ struct OnnxDecoder {
       guard let tensor = message.t else { throw ModelError(.malformedInput, "no tensor") }
       guard tensor.pointee.data_type != 8 else { return .unsupported("a tensor of strings") }
       return .value(.tensor(try tensors.tensor(&tensor.pointee)))
-    case 5: return .unsupported("a sub-graph")
+    case 5: return .graph(try inner(&message.g))
     case 6:
       return .value(.floats(try list(message.floats, message.n_floats)))
     case 7:
@@ -220,6 +222,22 @@ struct OnnxDecoder {
     case 13, 14: return .unsupported("a type")
     default: throw ModelError(.malformedInput, "\(message.type) is not a kind of attribute")
     }
+  }
+
+  /// A graph within a node, whose bytes go once they are unpacked.
+  private mutating func inner(_ data: inout ProtobufCBinaryData) throws(ModelError) -> OnnxGraph {
+    guard graphDepth < limits.graphDepth else {
+      throw ModelError(
+        .limitExceeded, "graphs within graphs more than \(limits.graphDepth) deep")
+    }
+    graphDepth += 1
+    defer { graphDepth -= 1 }
+    let unpacked = try Unpacked(
+      UnsafeRawBufferPointer(start: data.data, count: data.data == nil ? 0 : data.len),
+      as: "a graph", limits: limits, unpack: onnx__graph_proto__unpack,
+      free: onnx__graph_proto__free_unpacked)
+    release(&data)
+    return try graph(&unpacked.message.pointee)
   }
 
   /// The kind of an attribute in a file that is older than the field that tells.

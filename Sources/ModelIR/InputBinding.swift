@@ -1,4 +1,3 @@
-import ModelIR
 import TensorCore
 
 extension Graph {

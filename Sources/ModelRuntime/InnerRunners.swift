@@ -1,0 +1,65 @@
+import ModelIR
+import ModelKernels
+import ModelOperators
+import Synchronization
+import TensorCore
+
+/// Runs the graphs that one node holds; what was planned for some shapes is kept for the next run.
+final class InnerRunners: Sendable {
+  /// The runners of the node's graphs, for one pool of threads.
+  ///
+  /// `@unchecked Sendable`: whoever takes a set off the list is the only one to use it until it is back.
+  private final class Runners: @unchecked Sendable {
+    let pool: ThreadPool
+    var boxes: [Box]
+
+    init(_ graphs: [Graph], options: PlanOptions, pool: ThreadPool) {
+      self.pool = pool
+      boxes = graphs.map { Box(ModelRunner($0, options: options, pool: pool)) }
+    }
+  }
+
+  /// Holds a runner in an array, which cannot hold values that do not copy.
+  private final class Box {
+    var runner: ModelRunner
+    init(_ runner: consuming ModelRunner) { self.runner = runner }
+  }
+
+  private let op: any GraphOperator
+  private let options: PlanOptions
+  private let idle = Mutex<[Runners]>([])
+
+  init(_ op: any GraphOperator, options: PlanOptions) {
+    self.op = op
+    self.options = options
+  }
+
+  /// The node's outputs.
+  func run(_ operands: Operands<Tensor>, pool: ThreadPool) throws(ModelError) -> [Tensor] {
+    let types = try op.infer(operands.map { Fact($0) })
+    let known = idle.withLock { idle in
+      idle.firstIndex { $0.pool === pool }.map { idle.remove(at: $0) }
+    }
+    let graphs = op.graphs
+    let runners = known ?? Runners(graphs.map(\.graph), options: options, pool: pool)
+    defer { idle.withLock { $0.append(runners) } }
+    return try op.run(operands, outputs: types) { (index, inputs) throws(ModelError) in
+      try during("running graph '\(graphs[index].name)'") { () throws(ModelError) in
+        try runners.boxes[index].runner.run(inputs)
+      }
+    }
+  }
+
+  /// The kernel of a node in a plan: its operands are copied, since its graphs have memory of their own.
+  static func kernel(
+    _ node: Node, _ op: any GraphOperator, operandTypes: [TensorType?], constants: [Tensor?],
+    outputs: [TensorType], options: PlanOptions
+  ) -> PlannedKernel {
+    let runners = InnerRunners(op, options: options)
+    return ReferenceKernel.kernel(
+      operandTypes: operandTypes, constants: constants, outputs: outputs
+    ) { (operands, pool) throws(ModelError) in
+      try runners.run(operands, pool: pool)
+    }
+  }
+}
