@@ -135,6 +135,12 @@ package struct Graph: Sendable {
     let logical = try stored.map { (fact) throws(ModelError) in
       fact.type.quantization == nil ? fact : Fact(fact.type.logical)
     }
+    if let sequence = stored.values.first(where: { $0?.type.isSequence ?? false }) ?? nil,
+      !(op is any SequenceOperator), !(op is any GraphOperator)
+    {
+      throw ModelError(
+        .typeMismatch, "\(Swift.type(of: op).name) of a \(sequence.type); it takes tensors")
+    }
     var types: [TensorType]
     do {
       types = try op.infer(logical)

@@ -12,6 +12,9 @@ extension Graph {
       () throws(ModelError) in
       let facts = try operands.map { Fact($0) }
       let types = try Graph.infer(node.op, facts, quantizedAs: quantizations)
+      for type in types {
+        if let shape = type.shape { try RunLimits.check(shape, of: type.element) }
+      }
       let touchesIntegers =
         quantizations.contains { $0 != nil }
         || operands.values.contains { $0?.quantization != nil }
@@ -26,7 +29,9 @@ extension Graph {
       }
       for (result, type) in zip(results, types) {
         let sameShape = type.shape.map { $0 == result.shape } ?? true
-        guard result.element == type.element, sameShape else {
+        guard result.element == type.element, sameShape,
+          (result.members != nil) == type.isSequence
+        else {
           throw ModelError(.invalidGraph, "a result is \(result.type), but \(type) was inferred")
         }
       }

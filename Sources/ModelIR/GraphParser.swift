@@ -341,7 +341,17 @@ struct GraphParser {
 
   private mutating func parseType() throws(ModelError) -> TensorType {
     let place = scanner
-    let word = scanner.word()
+    var word = scanner.word()
+    if version >= 2, word == "sequence" {
+      let member = scanner
+      word = scanner.word()
+      scanner = member
+      let type = try parseType()
+      guard type.quantization == nil, !type.isSequence else {
+        throw member.error("a sequence of \(word) with parameters", code: .invalidValue)
+      }
+      return .sequence(of: type)
+    }
     guard let element = ElementType(rawValue: String(word)) else {
       throw place.error("'\(word)' is not an element type")
     }

@@ -6,9 +6,10 @@ package enum GraphText {
   /// Versions that are read. A text is written in the first that can say it (`T1`).
   package static let versions = 1...2
 
-  /// 2 where a node holds graphs, else 1.
+  /// 2 where a node holds graphs or a value is a sequence, else 1.
   package static func version(of graph: Graph) -> Int {
-    graph.nodes.contains { $0.op is any GraphOperator } ? 2 : 1
+    graph.nodes.contains { $0.op is any GraphOperator }
+      || graph.values.contains { $0.type.isSequence } ? 2 : 1
   }
 
   /// How much a printed constant shows.

@@ -19,7 +19,11 @@ extension Graph {
           .typeMismatch,
           "input '\(port.name)' is of \(tensor.element.rawValue); \(type) is needed")
       }
-      guard let dimensions = type.dimensions else { continue }
+      guard (tensor.members != nil) == type.isSequence else {
+        throw ModelError(
+          .typeMismatch, "input '\(port.name)' is \(tensor.type); \(type) is needed")
+      }
+      guard !type.isSequence, let dimensions = type.dimensions else { continue }
       guard tensor.shape.rank == dimensions.count else {
         throw ModelError(
           .shapeMismatch,

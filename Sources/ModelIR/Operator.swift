@@ -66,6 +66,9 @@ extension Operator {
   }
 }
 
+/// An operator that takes sequences of tensors, or passes on whatever it is given.
+package protocol SequenceOperator: Operator {}
+
 /// An operator that also computes on quantized integers, exactly as `formats/quantization.md` says.
 package protocol IntegerOperator: Operator {
   /// Whether these operand and output types have an integer form; types are as stored, with their

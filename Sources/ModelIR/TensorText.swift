@@ -6,7 +6,7 @@ enum TensorText {
   static let longestList = 1024
 
   static func type(_ type: TensorType, limit: Int?) -> String {
-    var text = type.element.rawValue
+    var text = (type.isSequence ? "sequence " : "") + type.element.rawValue
     if let dimensions = type.dimensions {
       text += "[" + dimensions.map(dimension).joined(separator: "×") + "]"
     } else {

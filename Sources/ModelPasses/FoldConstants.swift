@@ -42,6 +42,7 @@ package struct FoldConstants: Rewrite {
     let facts = site.graph.facts(site.operands)
     let allowed = max(FoldConstants.freeElements, elements * FoldConstants.growth)
     for type in try Graph.infer(node.op, facts) {
+      if type.isSequence { return nil }
       // What has no shape yet depends on the content and is no larger than the operands.
       if let shape = type.shape, shape.count > allowed { return nil }
     }

@@ -127,6 +127,10 @@ private struct PlanBuilder {
       guard let shape = graph.type(output).shape else {
         throw ModelError(.unknownShape, "the shape of '\(graph[output].name)' depends on data")
       }
+      try during("planning node '\(node.name)' (\(type(of: node.op).name))") {
+        () throws(ModelError) in
+        try RunLimits.check(shape, of: graph.type(output).element)
+      }
       types.append(graph.type(output))
       shapes.append(shape)
     }
@@ -308,6 +312,11 @@ private struct PlanBuilder {
       Arena.Request(byteCount: $0.byteCount, first: $0.first, last: $0.last)
     }
     let (offsets, byteCount) = Arena.place(requests)
+    guard byteCount <= RunLimits.planBytes else {
+      throw ModelError(
+        .limitExceeded,
+        "RL2: the plan takes \(byteCount) bytes, above \(RunLimits.planBytes >> 30) GiB")
+    }
     func location(_ place: Place) -> Plan.Location {
       switch place {
       case .buffer(let index): .arena(offsets[index])

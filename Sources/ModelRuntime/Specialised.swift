@@ -153,7 +153,8 @@ struct Specialised: Sendable {
     let types = try during("typing node '\(node.name)'") { () throws(ModelError) in
       try Graph.infer(node.op, facts, quantizedAs: quantizations)
     }
-    guard types.allSatisfy({ ($0.shape?.count ?? 0) <= foldedElementLimit }) else { return nil }
+    guard types.allSatisfy({ !$0.isSequence && ($0.shape?.count ?? 0) <= foldedElementLimit })
+    else { return nil }
     return try Graph.evaluate(node, Operands(tensors), quantizations: quantizations)
   }
 

@@ -63,7 +63,9 @@ struct StepwiseExecutor: Sendable {
     let types = try during("typing node '\(node.name)'") { () throws(ModelError) in
       try Graph.infer(node.op, facts, quantizedAs: quantizations)
     }
-    guard types.allSatisfy({ $0.shape != nil }) else {
+    guard types.allSatisfy({ $0.shape != nil }),
+      operands.values.allSatisfy({ $0?.members == nil })
+    else {
       return try Graph.evaluate(node, operands, quantizations: quantizations)
     }
     var single = Graph()

@@ -32,8 +32,17 @@ package struct Tensor: Sendable {
   /// Present where the integers stand for real numbers.
   package let quantization: QuantizationParameters?
   package let storage: TensorStorage
+  /// The tensors of a sequence, which has no elements of its own; nil for a tensor.
+  package let members: [Tensor]?
 
-  package var type: TensorType { TensorType(element, shape, quantization: quantization) }
+  package var type: TensorType {
+    guard let members else { return TensorType(element, shape, quantization: quantization) }
+    let open = TensorType(element, nil)
+    return .sequence(
+      of: members.dropFirst().reduce(members.first?.type ?? open) {
+        (try? $0.joined(with: $1.type)) ?? open
+      })
+  }
   package var count: Int { shape.count }
   package var byteCount: Int { shape.count * element.byteCount }
   package var bytes: UnsafeRawBufferPointer { storage.bytes }
@@ -46,6 +55,7 @@ package struct Tensor: Sendable {
     self.element = element
     self.shape = shape
     self.quantization = quantization
+    members = nil
     storage = try TensorStorage(byteCount: shape.count * element.byteCount, fill)
   }
 
@@ -80,6 +90,7 @@ package struct Tensor: Sendable {
     self.element = element
     self.shape = shape
     self.quantization = quantization
+    members = nil
     storage = TensorStorage(byteCount: shape.count * element.byteCount, fill)
   }
 
@@ -91,6 +102,19 @@ package struct Tensor: Sendable {
     self.shape = shape
     self.quantization = quantization
     self.storage = storage
+    members = nil
+  }
+
+  /// A sequence of tensors of `element`.
+  package init(sequence members: [Tensor], of element: ElementType) throws(ModelError) {
+    for member in members where member.element != element || member.members != nil {
+      throw ModelError(.typeMismatch, "\(member.type) in a sequence of \(element)")
+    }
+    self.element = element
+    shape = try Shape([0])
+    quantization = nil
+    storage = TensorStorage(byteCount: 0) { _ in }
+    self.members = members
   }
 
   /// A scalar tensor.
@@ -134,9 +158,9 @@ package struct Tensor: Sendable {
 extension Tensor: Equatable {
   /// Same type, same bytes.
   package static func == (a: Tensor, b: Tensor) -> Bool {
-    guard a.element == b.element, a.shape == b.shape, a.quantization == b.quantization else {
-      return false
-    }
+    guard a.element == b.element, a.shape == b.shape, a.quantization == b.quantization,
+      a.members == b.members
+    else { return false }
     if a.storage === b.storage { return true }
     return a.bytes.elementsEqual(b.bytes)
   }

@@ -60,6 +60,8 @@ package struct TensorType: Sendable, Hashable {
   package let dimensions: [Dimension]?
   /// Present on tensors of integers that stand for real numbers.
   package let quantization: QuantizationParameters?
+  /// True for a sequence of tensors of this element type; ``dimensions`` are what all of them have.
+  package let isSequence: Bool
 
   package init(
     _ element: ElementType, _ dimensions: [Dimension]?,
@@ -68,7 +70,23 @@ package struct TensorType: Sendable, Hashable {
     self.element = element
     self.dimensions = dimensions
     self.quantization = quantization
+    isSequence = false
   }
+
+  private init(_ type: TensorType, isSequence: Bool) {
+    element = type.element
+    dimensions = type.dimensions
+    quantization = nil
+    self.isSequence = isSequence
+  }
+
+  /// The type of sequences whose tensors have type `member`.
+  package static func sequence(of member: TensorType) -> TensorType {
+    TensorType(member, isSequence: true)
+  }
+
+  /// The type of a sequence's tensors.
+  package var member: TensorType { TensorType(self, isSequence: false) }
 
   package init(
     _ element: ElementType, _ shape: Shape, quantization: QuantizationParameters? = nil
@@ -78,9 +96,9 @@ package struct TensorType: Sendable, Hashable {
 
   package var rank: Int? { dimensions?.count }
 
-  /// The shape, where every extent is known.
+  /// The shape, where every extent is known; a sequence has none.
   package var shape: Shape? {
-    guard let dimensions else { return nil }
+    guard !isSequence, let dimensions else { return nil }
     var extents: [Int] = []
     for dimension in dimensions {
       guard let value = dimension.value else { return nil }
@@ -109,18 +127,20 @@ package struct TensorType: Sendable, Hashable {
   ///
   /// - Throws: `type-mismatch` for different elements.
   package func joined(with other: TensorType) throws(ModelError) -> TensorType {
-    guard element == other.element, quantization == other.quantization else {
+    guard element == other.element, quantization == other.quantization,
+      isSequence == other.isSequence
+    else {
       throw ModelError(.typeMismatch, "\(self) and \(other) have no common type")
     }
     guard let mine = dimensions, let theirs = other.dimensions, mine.count == theirs.count else {
-      return TensorType(element, nil, quantization: nil)
+      return with(dimensions: nil)
     }
     return with(dimensions: zip(mine, theirs).map { $0 == $1 ? $0 : .unknown })
   }
 
   /// False where no tensor can have both types: other elements, ranks or fixed extents.
   package func isCompatible(with other: TensorType) -> Bool {
-    guard element == other.element else { return false }
+    guard element == other.element, isSequence == other.isSequence else { return false }
     guard let mine = dimensions, let theirs = other.dimensions else { return true }
     return mine.count == theirs.count
       && zip(mine, theirs).allSatisfy { ($0.value ?? $1.value) == ($1.value ?? $0.value) }
@@ -131,7 +151,8 @@ package struct TensorType: Sendable, Hashable {
   }
 
   package func with(dimensions: [Dimension]?) -> TensorType {
-    TensorType(element, dimensions, quantization: quantization)
+    let tensor = TensorType(element, dimensions, quantization: quantization)
+    return isSequence ? TensorType.sequence(of: tensor) : tensor
   }
 }
 
@@ -139,7 +160,7 @@ extension TensorType: CustomStringConvertible {
   /// As in the text form: `float32[N×512]`, `int8[1×16] @0.5+3`.
   package var description: String {
     let extents = dimensions.map { "[" + $0.map(\.description).joined(separator: "×") + "]" }
-    let base = element.rawValue + (extents ?? "[…]")
+    let base = (isSequence ? "sequence " : "") + element.rawValue + (extents ?? "[…]")
     guard let quantization else { return base }
     if let axis = quantization.axis { return base + " @axis\(axis)" }
     return base + " @\(quantization.scale)+\(quantization.zeroPoint)"

@@ -265,6 +265,37 @@ import Testing
     for (wanted, model) in wrong { #expect(code(model) == wanted) }
   }
 
+  @Test func sequencesAndOptionalsWithinAModel() throws {
+    typealias Tests = ControlFlowImportTests
+    let yes = Tests.graph(
+      nodes: [ModelBuilder.node("SequenceInsert", ["both", "w"], ["longer"])], outputs: ["longer"])
+    let no = Tests.graph(
+      nodes: [ModelBuilder.node("Identity", ["both"], ["same"])], outputs: ["same"])
+    var model = Tests.model([
+      ModelBuilder.node("Optional", ["x"], ["o"]),
+      ModelBuilder.node("OptionalGetElement", ["o"], ["v"]),
+      ModelBuilder.node("SequenceConstruct", ["v", "w"], ["both"]),
+      Tests.choice(yes, no, outputs: ["list"]),
+      ModelBuilder.node(
+        "ConcatFromSequence", ["list"], ["y"],
+        attributes: [ModelBuilder.attribute("axis", integer: 0)]),
+    ])
+    #expect(try outputs(model) == [[1, -2, 10, 20, 10, 20], [1, -2, 10, 20]])
+    model.outputs = [ModelBuilder.port("list", nil)]
+    #expect(code(model) == .unsupportedFeature)
+    let empty = Tests.model([ModelBuilder.node("Optional", [], ["y"])])
+    #expect(code(empty) == .unsupportedFeature)
+    let present = Tests.model([
+      ModelBuilder.node("OptionalHasElement", ["x"], ["has"]),
+      ModelBuilder.node("OptionalHasElement", [], ["none"]),
+      ModelBuilder.node("Or", ["has", "none"], ["y"]),
+    ])
+    let graph = try OnnxReader().graph(bytes: present.bytes)
+    let x = Tensor(vector: [1, -2] as [Float])
+    #expect(
+      try ReferenceExecutor(graph).run([Tensor(scalar: false), x]) == [Tensor(scalar: true)])
+  }
+
   @Test func graphsWithinGraphsMeetTheLimit() {
     var inner = ControlFlowImportTests.identity
     for _ in 0..<Graph.maximumDepth {

@@ -25,7 +25,9 @@ package struct If: GraphOperator {
 extension If {
   package func infer(_ inputs: Operands<Fact>) throws(ModelError) -> [TensorType] {
     let operands = try inputs.all()
-    guard let condition = operands.first, condition.element == .bool else {
+    guard let condition = operands.first, condition.element == .bool,
+      !condition.type.isSequence
+    else {
       throw ModelError(.typeMismatch, "IF1: the condition is not a bool")
     }
     if let shape = condition.type.shape, shape.count != 1 {

@@ -18,9 +18,6 @@ package struct Loop: GraphOperator {
     self.body = body
   }
 
-  /// Iterations after which a loop is an error.
-  package static let maximumIterations = Int(Int32.max)
-
   package var formalInputs: Int { 2 + states }
 
   package func formalTypes(_ inputs: Operands<Fact>) throws(ModelError) -> [TensorType] {
@@ -61,7 +58,7 @@ extension Loop {
     }
     let trips = tripCount(inputs)
     for port in body.outputs.dropFirst(1 + states) {
-      let slice = body.type(port.value).replacing(symbols)
+      let slice = try checkSlice(body.type(port.value), "LP5").replacing(symbols)
       types.append(slice.with(dimensions: slice.dimensions.map { [trips] + $0 }))
     }
     return types
@@ -71,7 +68,7 @@ extension Loop {
     _ type: TensorType?, _ element: ElementType, _ what: String
   ) throws(ModelError) {
     guard let type else { return }
-    guard type.element == element else {
+    guard type.element == element, !type.isSequence else {
       throw ModelError(.typeMismatch, "\(what) is \(type.element), not \(element)")
     }
     guard (type.shape?.count ?? 1) == 1 else {
@@ -89,7 +86,7 @@ extension Loop {
     let staysTrue = passesOn || body.constant(next)?.integers() == [1]
     guard startsTrue, staysTrue else { return .unknown }
     if let count = limit.constant?.integers().first {
-      return count <= Int64(Loop.maximumIterations) ? .fixed(max(0, Int(count))) : .unknown
+      return count <= Int64(RunLimits.iterations) ? .fixed(max(0, Int(count))) : .unknown
     }
     if let extent = limit.extents?.first, case .symbol = extent { return extent }
     return .unknown
@@ -97,6 +94,14 @@ extension Loop {
 }
 
 extension GraphOperator {
+  /// What is stacked is a tensor.
+  func checkSlice(_ type: TensorType, _ clause: String) throws(ModelError) -> TensorType {
+    guard !type.isSequence else {
+      throw ModelError(.typeMismatch, "\(clause): a stack of sequences")
+    }
+    return type
+  }
+
   /// A state comes back as what the graph takes: what it gives is no wider than what it reads.
   func checkState(
     _ type: TensorType, gives next: TensorType, _ what: String
@@ -131,8 +136,8 @@ extension Loop {
       repeating: TensorStack(), count: body.outputs.count - 1 - states)
     var iteration = 0
     while Int64(iteration) < limit, condition != 0 {
-      guard iteration < Loop.maximumIterations else {
-        throw ModelError(.limitExceeded, "LP6: more than \(iteration) iterations")
+      guard iteration < RunLimits.iterations else {
+        throw ModelError(.limitExceeded, "RL3: more than \(iteration) iterations")
       }
       let made = try during("iteration \(iteration)") { () throws(ModelError) in
         try run(

@@ -57,6 +57,9 @@ extension Scan {
   private func slice(
     of type: TensorType, _ index: Int
   ) throws(ModelError) -> (type: TensorType, count: Dimension) {
+    guard !type.isSequence else {
+      throw ModelError(.typeMismatch, "SC3: operand \(states + index) is a sequence")
+    }
     guard var dimensions = type.dimensions else { return (type, .unknown) }
     guard !dimensions.isEmpty else {
       throw ModelError(.shapeMismatch, "SC3: operand \(states + index) is a scalar")
@@ -105,7 +108,7 @@ extension Scan {
       types.append(try operands[index].type.joined(with: next.replacing(symbols)))
     }
     for (index, port) in body.outputs.dropFirst(states).enumerated() {
-      let slice = body.type(port.value).replacing(symbols)
+      let slice = try checkSlice(body.type(port.value), "SC6").replacing(symbols)
       var dimensions = slice.dimensions
       if let rank = dimensions?.count {
         dimensions?.insert(

@@ -25,11 +25,26 @@ extension Identity: RelabellingOperator {
   }
 }
 
+extension Identity: SequenceOperator {}
+
 // MARK: - Import
 
 extension Identity: ImportableOperator {
   package static let importers = [
     Importer("Identity", 1...newestOpset) { _ in Identity() },
+    // An optional that is there is what it holds; one that is not has no value to be passed on.
+    Importer("Optional", 15...newestOpset) { (node, _) throws(ModelError) in
+      guard let x = node.operand(0) else {
+        throw ModelError(.unsupportedFeature, "ID2: an optional that holds nothing")
+      }
+      return [x]
+    },
+    Importer("OptionalGetElement", 15...newestOpset) { (node, _) throws(ModelError) in
+      [try node.required(0)]
+    },
+    Importer("OptionalHasElement", 15...newestOpset) { (node, graph) throws(ModelError) in
+      [graph.addConstant(Tensor(scalar: node.operand(0) != nil), named: node.name)]
+    },
     Importer("Dropout", 6...newestOpset) { (node, graph) throws(ModelError) in
       node.ignore("ratio", "seed", "is_test")
       try Identity.rejectTraining(node, graph)

@@ -5,13 +5,20 @@ extension Tensor {
   package func slice(axis: Int, at index: Int) throws(ModelError) -> Tensor {
     var dimensions = shape.dimensions
     dimensions.remove(at: axis)
+    return try slices(axis: axis, from: index, count: 1).reshaped(to: Shape(dimensions))
+  }
+
+  /// `count` indices of `axis` from `start` on.
+  package func slices(axis: Int, from start: Int, count: Int) throws(ModelError) -> Tensor {
+    var dimensions = shape.dimensions
+    dimensions[axis] = count
     let inner = shape.count(axis + 1..<shape.rank) * element.byteCount
-    let pitch = inner * shape[axis]
+    let (pitch, piece) = (inner * shape[axis], inner * count)
     return try Tensor(element, Shape(dimensions)) { (target) throws(ModelError) in
-      guard inner > 0, let from = bytes.baseAddress, let to = target.baseAddress else { return }
-      for outer in 0..<target.count / inner {
-        (to + outer * inner).copyMemory(
-          from: from + outer * pitch + index * inner, byteCount: inner)
+      guard piece > 0, let from = bytes.baseAddress, let to = target.baseAddress else { return }
+      for outer in 0..<target.count / piece {
+        (to + outer * piece).copyMemory(
+          from: from + outer * pitch + start * inner, byteCount: piece)
       }
     }
   }
@@ -21,11 +28,18 @@ extension Tensor {
 struct TensorStack {
   private(set) var slices: [Tensor] = []
 
-  /// - Throws: `shape-mismatch` for a slice that differs from the ones before it.
+  /// - Throws: `shape-mismatch` for a slice that differs from the ones before it, `limit-exceeded` where all
+  ///   together are too large.
   mutating func append(_ slice: Tensor) throws(ModelError) {
     if let first = slices.first, first.shape != slice.shape {
       throw ModelError(
         .shapeMismatch, "a slice of shape \(slice.shape) after slices of \(first.shape)")
+    }
+    guard (slices.count + 1) * slice.byteCount <= RunLimits.tensorBytes else {
+      throw ModelError(
+        .limitExceeded,
+        "RL1: \(slices.count + 1) slices of \(slice.type) take more than "
+          + "\(RunLimits.tensorBytes >> 30) GiB")
     }
     slices.append(slice)
   }

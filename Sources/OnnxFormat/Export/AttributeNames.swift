@@ -53,6 +53,7 @@ enum AttributeNames {
     "RoiAlign.greatest": "mode",
     "RoiAlign.halfPixel": "coordinate_transformation_mode",
     "MaxRoiPool.scale": "spatial_scale",
+    "SequenceEmpty.element": "dtype",
     "If.then": "then_branch",
     "If.else": "else_branch",
     "Scan.scanned": "num_scan_inputs",

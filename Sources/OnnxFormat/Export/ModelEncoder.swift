@@ -99,17 +99,25 @@ struct ModelEncoder {
     message.string(1, port.name)
     guard let type = port.type else { return }
     message.message(2) { outer in
-      outer.message(1) { tensor in
-        tensor.integer(1, Int(OnnxElement.number(type.element)))
-        guard let dimensions = type.dimensions else { return }
-        tensor.message(2) { shape in
-          for dimension in dimensions {
-            shape.message(1) { extent in
-              switch dimension {
-              case .fixed(let value): extent.integer(1, value)
-              case .symbol(let name): extent.string(2, name)
-              case .unknown: break
-              }
+      if type.isSequence {
+        outer.message(4) { sequence in sequence.message(1) { encode(type.member, to: &$0) } }
+      } else {
+        encode(type, to: &outer)
+      }
+    }
+  }
+
+  private func encode(_ type: TensorType, to outer: inout ProtobufWriter) {
+    outer.message(1) { tensor in
+      tensor.integer(1, Int(OnnxElement.number(type.element)))
+      guard let dimensions = type.dimensions else { return }
+      tensor.message(2) { shape in
+        for dimension in dimensions {
+          shape.message(1) { extent in
+            switch dimension {
+            case .fixed(let value): extent.integer(1, value)
+            case .symbol(let name): extent.string(2, name)
+            case .unknown: break
             }
           }
         }

@@ -47,6 +47,7 @@ final class GraphImporter {
           .unsupportedFeature,
           "graph input '\(port.name)' is \(unsupported); export the model with tensors only")
       }
+      try GraphImporter.checkPort(port.type, "graph input '\(port.name)'")
       guard !port.name.isEmpty, let type = port.type else {
         throw ModelError(.malformedInput, "graph input '\(port.name)' has no tensor type")
       }
@@ -60,9 +61,17 @@ final class GraphImporter {
       guard let value = scope.values[port.name] else {
         throw ModelError(.invalidGraph, "graph output '\(port.name)' is made by no node")
       }
+      try GraphImporter.checkPort(level.graph.type(value), "graph output '\(port.name)'")
       try level.graph.addOutput(port.name, value)
     }
     return level.graph
+  }
+
+  /// Sequences live within graphs; what a model takes and gives are tensors.
+  private static func checkPort(_ type: TensorType?, _ what: String) throws(ModelError) {
+    guard type?.isSequence == true else { return }
+    throw ModelError(
+      .unsupportedFeature, "\(what) is a sequence; export the model with tensors only")
   }
 
   /// - Throws: `unsupported-feature` for a version of the default domain that is not read.

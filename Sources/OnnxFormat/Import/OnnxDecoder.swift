@@ -93,9 +93,13 @@ struct OnnxDecoder {
         return OnnxPort(name: name, type: nil, unsupported: nil)
       }
       let kinds: [UInt32: String] = [
-        4: "a sequence", 5: "a map", 7: "opaque", 8: "a sparse tensor", 9: "optional",
+        5: "a map", 7: "opaque", 8: "a sparse tensor", 9: "optional",
       ]
       let kind = type.pointee.value_case.rawValue
+      if kind == 4 {
+        let type = try sequence(type.pointee.sequence_type)
+        return OnnxPort(name: name, type: type, unsupported: type == nil ? "a sequence" : nil)
+      }
       guard kind == 1, let tensor = type.pointee.tensor_type else {
         return OnnxPort(name: name, type: nil, unsupported: kinds[UInt32(kind)])
       }
@@ -108,6 +112,24 @@ struct OnnxDecoder {
       }
       return OnnxPort(name: name, type: parsed, unsupported: nil)
     }
+  }
+
+  /// A sequence of tensors; nil where the file does not say of what.
+  private func sequence(_ data: ProtobufCBinaryData) throws(ModelError) -> TensorType? {
+    let bytes = UnsafeRawBufferPointer(start: data.data, count: data.data == nil ? 0 : data.len)
+    var fields = WireFields(bytes, in: 0..<bytes.count)
+    guard let field = fields.next(), field.number == 1, field.isCounted else { return nil }
+    let unpacked = try Unpacked(
+      UnsafeRawBufferPointer(rebasing: bytes[field.payload]), as: "a type", limits: limits,
+      unpack: onnx__type_proto__unpack, free: onnx__type_proto__free_unpacked)
+    let type = unpacked.message.pointee
+    guard type.value_case.rawValue == 1, let tensor = type.tensor_type else {
+      throw ModelError(.unsupportedFeature, "a sequence of something else than tensors")
+    }
+    guard tensor.pointee.has_elem_type != 0 else { return nil }
+    return .sequence(
+      of: TensorType(
+        try OnnxElement.type(tensor.pointee.elem_type), try dimensions(tensor.pointee.shape)))
   }
 
   private func dimensions(
