@@ -15,20 +15,6 @@ enum Tiny {
       path: "families/\(family)/tiny/\(role)-\(dialect).onnx")
     return try OnnxReader().graph(path: path.path())
   }
-
-  /// `graph` with the first node of `kind` cut out: what it makes becomes an input.
-  static func cut(_ kind: String, from graph: Graph) throws -> Graph {
-    var hidden = false
-    let changed = try graph.rebuilt { (node, operands, new) throws(ModelError) in
-      guard !hidden, type(of: node.op).name == kind else { return nil }
-      hidden = true
-      return try node.outputs.enumerated().map { (index, output) throws(ModelError) in
-        try new.addInput("cut.\(index)", graph.type(output))
-      }
-    }
-    try #require(hidden)
-    return changed
-  }
 }
 
 @Suite struct ContextAwareLipSyncTests {
@@ -73,20 +59,20 @@ enum Tiny {
 
   @Test(arguments: ["Softmax", "Conv"])
   func lipsThatLackAPartStayPlain(kind: String) throws {
-    let graph = try Tiny.cut(kind, from: try Tiny.graph(Self.family, "lips", "d3"))
+    let graph = try Tiny.graph(Self.family, "lips", "d3").cut(kind)
     #expect(FamilyModel(graph) == nil)
   }
 
   @Test(arguments: ["ConvTranspose", "Tanh", "Concat"])
   func facesThatLackAPartStayPlain(kind: String) throws {
-    let graph = try Tiny.cut(kind, from: try Tiny.graph(Self.family, "face", "d3"))
+    let graph = try Tiny.graph(Self.family, "face", "d3").cut(kind)
     #expect(FamilyModel(graph) == nil)
-    let whole = try Tiny.cut(kind, from: try Tiny.graph(Self.family, "whole", "d3"))
+    let whole = try Tiny.graph(Self.family, "whole", "d3").cut(kind)
     #expect(FamilyModel(whole) == nil)
   }
 
   @Test func nearMissesSayWhatIsMissing() throws {
-    let graph = try Tiny.cut("Softmax", from: try Tiny.graph(Self.family, "lips", "d3"))
+    let graph = try Tiny.graph(Self.family, "lips", "d3").cut("Softmax")
     let reasons = ModelFamily.contextAwareLipSync.nearMiss(graph)
     #expect(reasons.contains { $0.contains("speech") || $0.contains("attention") })
     #expect(ModelFamily.contextAwareLipSync.nearMiss(Graph()).isEmpty)
@@ -114,7 +100,7 @@ enum Tiny {
   }
 
   @Test func anEncoderThatLacksAPartIsNone() throws {
-    let graph = try Tiny.cut("Conv", from: try Tiny.graph("audio-lip-memory", "lips", "d1"))
+    let graph = try Tiny.graph("audio-lip-memory", "lips", "d1").cut("Conv")
     #expect(FamilyModel(graph) == nil)
   }
 }
@@ -135,7 +121,7 @@ enum Tiny {
   @Test(arguments: ["Conv", "Div"])
   func acriticThatLacksAPartIsNone(kind: String) throws {
     let whole = try Tiny.graph("sync-critic", "critic", "d1")
-    let graph = try Tiny.cut(kind, from: whole)
+    let graph = try whole.cut(kind)
     #expect(FamilyModel(graph) == nil)
     #expect(!ModelFamily.syncCritic.nearMiss(graph).isEmpty)
     #expect(ModelFamily.syncCritic.nearMiss(whole).isEmpty)
@@ -153,7 +139,7 @@ enum Tiny {
 
   @Test(arguments: ["Conv", "ConvTranspose", "Concat", "Sigmoid"])
   func aGeneratorThatLacksAPartIsNone(kind: String) throws {
-    let graph = try Tiny.cut(kind, from: try Tiny.graph("wav2-lip", "generator", "d3"))
+    let graph = try Tiny.graph("wav2-lip", "generator", "d3").cut(kind)
     #expect(FamilyModel(graph) == nil)
   }
 }

@@ -49,7 +49,7 @@ import Testing
   func anEncoderThatLacksAPartIsNone(kind: String) throws {
     let whole = try Tiny.graph(Self.family, "encoder", "d3")
     #expect(FamilyModel(whole)?.parts[0].role == "encoder")
-    #expect(FamilyModel(try Tiny.cut(kind, from: whole)) == nil)
+    #expect(FamilyModel(try whole.cut(kind)) == nil)
   }
 
   @Test(arguments: ["MaxPool", "Conv", "Div"])
@@ -57,7 +57,7 @@ import Testing
     let encoder = try Tiny.graph(Self.family, "encoder", "d1")
     let speaker = try Tiny.graph(Self.family, "speaker", "d1")
     #expect(FamilyModel([("a", encoder), ("b", speaker)])?.part("speaker") != nil)
-    #expect(FamilyModel([("a", encoder), ("b", try Tiny.cut(kind, from: speaker))]) == nil)
+    #expect(FamilyModel([("a", encoder), ("b", try speaker.cut(kind))]) == nil)
     // A residual network with a norm may be anything by itself.
     #expect(FamilyModel(speaker) == nil)
   }
@@ -65,7 +65,7 @@ import Testing
   @Test func nearMissesSayWhatIsMissing() throws {
     let whole = try Tiny.graph(Self.family, "encoder", "d3")
     #expect(ModelFamily.textToAudioEmbedding.nearMiss(whole).isEmpty)
-    let reasons = ModelFamily.textToAudioEmbedding.nearMiss(try Tiny.cut("Softmax", from: whole))
+    let reasons = ModelFamily.textToAudioEmbedding.nearMiss(try whole.cut("Softmax"))
     #expect(!reasons.isEmpty)
     #expect(ModelFamily.textToAudioEmbedding.nearMiss(Graph()).isEmpty)
   }

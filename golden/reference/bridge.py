@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
+import audio_lip_memory
 import bridge_heads
 
-RADIUS = 16.0  # scales the cosine before the softmax
 IMAGE_SIZE = 112
 BANDS, COLUMNS_PER_FRAME = 80, 4
 
@@ -137,24 +136,8 @@ class AudioFront(nn.Module):
         return self.Linear(self.dropout(y))
 
 
-class Memory(nn.Module):
-    """Slots addressed by the cosine between an embedded feature and each slot's key."""
-
-    def __init__(self, width, slots, radius=RADIUS):
-        super().__init__()
-        self.key = nn.Parameter(torch.empty(slots, width))
-        self.value = nn.Parameter(torch.empty(slots, width))
-        nn.init.normal_(self.key, 0, 0.5)
-        nn.init.normal_(self.value, 0, 0.5)
-        self.q_embd = nn.Linear(width, width)
-        self.v_embd = nn.Linear(width, width)
-        self.fusion = nn.Linear(2 * width, width)
-        self.dropout = nn.Dropout(0.5)
-        self.radius = radius
-
-    def address(self, query, slots):
-        cosine = F.linear(F.normalize(query, dim=1), F.normalize(slots, dim=1))
-        return F.softmax(self.radius * cosine, dim=1)
+class Memory(audio_lip_memory.Memory):
+    """The audio-lip memory's slots, addressed by what is seen and taught by what is heard."""
 
     def source(self, visual):
         return self.address(self.q_embd(visual), self.key)

@@ -1,4 +1,4 @@
-/* Float32 matrix product with the fixed order of Q29, and the rearrangement that makes a float convolution one. */
+/* Float32 matrix product with the fixed order of Q29. */
 #ifndef CK_MATRIX_F32_H
 #define CK_MATRIX_F32_H
 
@@ -25,25 +25,9 @@ typedef struct ck_gemm_f32 {
   ptrdiff_t c_row;
 } ck_gemm_f32;
 
-/* A planar float image [channels][size0][size1][size2] and a window on it. */
-typedef struct ck_unfold_f32 {
-  size_t channels;
-  int32_t size[3];
-  int32_t kernel[3];
-  int32_t out_size[3];
-  int32_t step[3];
-  int32_t dilation[3];
-  int32_t pad[3]; /* at the beginning of each axis */
-  const float *_Nonnull x;
-  float *_Nonnull y; /* [channels * kernel0 * kernel1 * kernel2][out_size0 * out_size1 * out_size2] */
-} ck_unfold_f32;
-
 /* Computes rows [row_first, row_last) and columns [column_first, column_last) of c. Calls with disjoint ranges may run at the same
  * time. */
 typedef void (*ck_gemm_f32_fn)(const ck_gemm_f32 *_Nonnull gemm, size_t row_first, size_t row_last, size_t column_first,
                                size_t column_last);
-
-/* Fills rows [row_first, row_last) of y; positions outside the image are +0. */
-void ck_unfold(const ck_unfold_f32 *_Nonnull unfold, size_t row_first, size_t row_last);
 
 #endif

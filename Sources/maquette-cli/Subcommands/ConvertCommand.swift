@@ -118,7 +118,7 @@ struct ConversionArguments: ParsableArguments {
     request.golden = golden
     request.keptFloat = Set(keepFloat)
     request.threads = threads
-    request.box = try face.faceBox.map { (text) throws(ModelError) in try FaceBox.parse(text) }
+    request.box = try face.parsed()
     if let stopAfter { request.stopAfter = stopAfter }
     return request
   }

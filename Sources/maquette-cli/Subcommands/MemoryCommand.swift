@@ -49,9 +49,7 @@ struct MemoryCommand: ParsableCommand {
       request.media.audio = audio
       request.media.face = face
       request.media.video = video
-      request.media.box = try box.faceBox.map { (text) throws(ModelError) in
-        try FaceBox.parse(text)
-      }
+      request.media.box = try box.parsed()
       request.phones = phones
       request.options = execution.options
       return try request.run(progress)

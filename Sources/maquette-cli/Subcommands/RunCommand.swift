@@ -75,9 +75,7 @@ struct RunCommand: ParsableCommand {
         let (name, value) = try assignment(text, as: "NAME=VALUE")
         request.media.options[name] = value
       }
-      request.media.box = try box.faceBox.map { (text) throws(ModelError) in
-        try FaceBox.parse(text)
-      }
+      request.media.box = try box.parsed()
       request.part = part
       request.options = execution.options
       return try request.run(progress)
