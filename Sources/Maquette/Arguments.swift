@@ -32,7 +32,9 @@ package enum WeightRoundings {
 
 /// The place of a face as commands take it: left,top,right,bottom in pixels.
 package enum FaceBox {
-  package static func parse(_ text: String) throws(ModelError) -> Box {
+  /// Nil for nil.
+  package static func parse(_ text: String?) throws(ModelError) -> Box? {
+    guard let text else { return nil }
     let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
     guard numbers.count == 4, let left = numbers[0], let top = numbers[1], let right = numbers[2],
       let bottom = numbers[3]

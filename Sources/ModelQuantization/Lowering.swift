@@ -207,6 +207,8 @@ struct Lowering {
     }
     let output = node.outputs[0]
     let isInteger = forms.isWantedAsInteger(output)
+    var op = op
+    op.recurrence.roundsActivations = false
     let made = try target.append(
       op, named: node.name, to: operands, origin: node.origin,
       outputNames: node.outputs.map { source[$0].name },

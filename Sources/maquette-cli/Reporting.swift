@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Maquette
-import MediaIO
 import TensorCore
 
 struct OutputOptions: ParsableArguments {
@@ -32,11 +31,6 @@ struct FaceBoxArguments: ParsableArguments {
       "Where the face is in the picture; all of it by default.", valueName: "left,top,right,bottom")
   )
   var faceBox: String?
-
-  /// - Throws: `usage` where the text is not a box.
-  func parsed() throws(ModelError) -> Box? {
-    try faceBox.map { (text) throws(ModelError) in try FaceBox.parse(text) }
-  }
 }
 
 /// The two sides of an argument `left=right`.

@@ -17,11 +17,6 @@ import Testing
 
   static let cases = models(folder)
 
-  /// Onnxruntime rounds the activations of its dynamic LSTM as it goes, and Maquette does not.
-  private func tolerance(_ name: String) -> Double {
-    name.hasPrefix("dynamic-quantize-lstm") ? 0.02 : 2e-5
-  }
-
   @Test(arguments: cases)
   func resultsAreOnnxruntimes(name: String) throws {
     let graph = try OnnxReader().graph(path: "\(ForeignOperatorTests.folder)/\(name).onnx")
@@ -36,7 +31,7 @@ import Testing
         let right = try #require(arrays[port.name])
         #expect(own.element == right.element && own.shape == right.shape)
         // Integers may be a neighbour where a float32 sum is near a half.
-        let slack = right.element.isInteger ? 1 : tolerance(name)
+        let slack = right.element.isInteger ? 1 : 2e-5
         for (a, b) in zip(own.doubles(), right.doubles()) {
           #expect(abs(a - b) <= slack * max(1, abs(b)), "\(port.name)")
         }

@@ -137,6 +137,9 @@ import Testing
       }
       let four = try operands(4)
       try expectAgreement(LSTM(recurrence), four + [four[5]])
+      var rounding = recurrence
+      rounding.roundsActivations = true
+      try expectAgreement(LSTM(rounding), four + [four[5]])
       let lengths = Tensor(vector: (0..<batch).map { Int32(min(time, 2 + $0)) })
       var cut = four
       cut[4] = lengths

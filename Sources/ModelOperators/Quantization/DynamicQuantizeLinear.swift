@@ -1,10 +1,8 @@
 import ModelIR
 import TensorCore
 
-/// X as uint8 with the scale and zero point that its own range asks for: from = min(0, min x),
-/// to = max(0, max x), scale = (to − from) / 255, zero point = clamp(round(−from / scale), 0, 255),
-/// y = clamp(round(x / scale) + zero point, 0, 255); every step in float32, ties to even; a scale of 1
-/// for a range of 0. ONNX DynamicQuantizeLinear 11.
+/// X as uint8 with the scale and zero point that its own range asks for (`DynamicRange`): outputs the steps,
+/// the scale and the zero point. ONNX DynamicQuantizeLinear 11.
 package struct DynamicQuantizeLinear: Operator {
   package static let name = "DynamicQuantizeLinear"
   package init() {}
@@ -28,17 +26,11 @@ package struct DynamicQuantizeLinear: Operator {
   package func reference(_ inputs: Operands<Tensor>) throws(ModelError) -> [Tensor] {
     let x = try inputs.required(0)
     let values = x.floats()
-    let from = values.reduce(0) { $1 < $0 ? $1 : $0 }
-    let to = values.reduce(0) { $1 > $0 ? $1 : $0 }
-    let scale: Float = to == from ? 1 : (to - from) / 255
-    let zero = clamp(Double((-from / scale).rounded(.toNearestOrEven)), 0, 255)
+    let range = DynamicRange(values)
     return [
-      Tensor(
-        .uint8, x.shape,
-        doubles: values.map {
-          clamp(Double(($0 / scale).rounded(.toNearestOrEven)) + zero, 0, 255)
-        }),
-      Tensor(scalar: scale), Tensor(.uint8, .scalar, doubles: [zero]),
+      Tensor(.uint8, x.shape, doubles: values.map { Double(range.step(of: $0)) }),
+      Tensor(scalar: range.scale),
+      Tensor(.uint8, .scalar, doubles: [Double(range.zeroPoint)]),
     ]
   }
 }

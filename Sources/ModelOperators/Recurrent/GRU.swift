@@ -32,9 +32,8 @@ package struct GRU: RecurrentOperator {
   }
 
   package func step(
-    _ x: ArraySlice<Double>, _ state: [[Double]], _ cell: RecurrentCell
+    _ x: ArraySlice<Double>, _ h: [Double], _ state: [[Double]], _ cell: RecurrentCell
   ) -> [[Double]] {
-    let h = state[0]
     let z = zip(cell.input(0, x), cell.recurrent(0, h)).map { cell.gate(0, $0 + $1) }
     let r = zip(cell.input(1, x), cell.recurrent(1, h)).map { cell.gate(0, $0 + $1) }
     let input = cell.input(2, x)
@@ -46,7 +45,7 @@ package struct GRU: RecurrentOperator {
       let recurrent = cell.recurrent(2, zip(r, h).map { $0 * $1 })
       candidate = h.indices.map { cell.gate(1, input[$0] + recurrent[$0]) }
     }
-    return [h.indices.map { (1 - z[$0]) * candidate[$0] + z[$0] * h[$0] }]
+    return [h.indices.map { (1 - z[$0]) * candidate[$0] + z[$0] * state[0][$0] }]
   }
 }
 

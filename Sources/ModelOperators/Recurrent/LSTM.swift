@@ -19,6 +19,7 @@ package struct LSTM: RecurrentOperator {
     Field("betas", \LSTM.recurrence.betas),
     Field("clip", \LSTM.recurrence.clip),
     Field("batchFirst", \LSTM.recurrence.batchFirst),
+    Field("roundsActivations", \LSTM.recurrence.roundsActivations),
   ]
 
   package var recurrence = Recurrence()
@@ -32,9 +33,9 @@ package struct LSTM: RecurrentOperator {
   }
 
   package func step(
-    _ x: ArraySlice<Double>, _ state: [[Double]], _ cell: RecurrentCell
+    _ x: ArraySlice<Double>, _ h: [Double], _ state: [[Double]], _ cell: RecurrentCell
   ) -> [[Double]] {
-    let (h, c) = (state[0], state[1])
+    let c = state[1]
     let sums = (0..<4).map { gate in
       zip(cell.input(gate, x), cell.recurrent(gate, h)).map { $0 + $1 }
     }

@@ -24,9 +24,9 @@ package struct RNN: RecurrentOperator {
   package init(_ recurrence: Recurrence) { self.recurrence = recurrence }
 
   package func step(
-    _ x: ArraySlice<Double>, _ state: [[Double]], _ cell: RecurrentCell
+    _ x: ArraySlice<Double>, _ h: [Double], _ state: [[Double]], _ cell: RecurrentCell
   ) -> [[Double]] {
-    let (input, recurrent) = (cell.input(0, x), cell.recurrent(0, state[0]))
+    let (input, recurrent) = (cell.input(0, x), cell.recurrent(0, h))
     return [zip(input, recurrent).map { cell.gate(0, $0 + $1) }]
   }
 }

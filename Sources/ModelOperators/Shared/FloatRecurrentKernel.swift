@@ -77,13 +77,22 @@ struct FloatRecurrentKernel: Sendable {
     let projection = FloatProduct(
       m: time * batch, n: rows, k: features, transposeB: true, request)
     let projected = alignedByteCount(time * batch * rows * 4)
-    // R h, the states, and room for one product more.
-    let own = alignedByteCount(batch * (rows + 4 * hidden) * 4)
+    // R h, the states, room for one product more, and the rounded state.
+    let own = alignedByteCount(batch * (rows + 5 * hidden) * 4)
     let each = projected + own
+    let count = time * batch * features
+    let rounded = recurrence.roundsActivations ? alignedByteCount(count * 4) : 0
     let macs = directions * time * batch * rows * (features + hidden)
-    return PlannedKernel(scratchByteCount: each * directions, multiplyAccumulates: macs) {
+    return PlannedKernel(
+      scratchByteCount: each * directions + rounded, multiplyAccumulates: macs
+    ) {
       (frame) throws(ModelError) in
-      let (x, w) = (frame.input(0, as: Float.self), frame.input(1, as: Float.self))
+      var (x, w) = (frame.input(0, as: Float.self), frame.input(1, as: Float.self))
+      if recurrence.roundsActivations {
+        let to = (frame.scratch + directions * each).assumingMemoryBound(to: Float.self)
+        round(x, to: to, count: count)
+        x = UnsafePointer(to)
+      }
       frame.pool.run(tasks: directions * projection.tasks) { task in
         let d = task / projection.tasks
         projection.run(
@@ -105,11 +114,17 @@ struct FloatRecurrentKernel: Sendable {
     let input = scratch.assumingMemoryBound(to: Float.self)
     let recurrent = (scratch + projected).assumingMemoryBound(to: Float.self)
     let state = [recurrent + batch * rows, recurrent + batch * (rows + hidden)]
+    let rounded = recurrent + batch * (rows + 4 * hidden)
     let r = transposed.elements(of: Float.self) + d * hidden * rows
     let (tier, matrices, batch, hidden) = (request.tier, request.matrices, batch, hidden)
     func product(
-      _ h: UnsafePointer<Float>, _ first: Int, _ n: Int, _ to: UnsafeMutablePointer<Float>
+      _ given: UnsafePointer<Float>, _ first: Int, _ n: Int, _ to: UnsafeMutablePointer<Float>
     ) {
+      var h = given
+      if recurrence.roundsActivations {
+        round(given, to: rounded, count: batch * hidden)
+        h = UnsafePointer(rounded)
+      }
       if batch <= 2 {
         tier.multiply(
           m: batch, n: n, k: hidden, a: h, aStride: hidden, b: r + first, bStride: rows, c: to,
@@ -147,6 +162,14 @@ struct FloatRecurrentKernel: Sendable {
         (target + place(n, d) * hidden).update(from: state[index] + n * hidden, count: hidden)
       }
     }
+  }
+
+  /// `RC5`
+  private func round(
+    _ values: UnsafePointer<Float>, to rounded: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    let range = DynamicRange(UnsafeBufferPointer(start: values, count: count))
+    for i in 0..<count { rounded[i] = range.rounded(values[i]) }
   }
 
   private func place(_ n: Int, _ d: Int) -> Int {

@@ -28,6 +28,9 @@ struct IntegerRecurrence {
       op.recurrence.activations.isEmpty
         || op.recurrence.activations.chunked(by: type(of: op).defaultActivations)
     else { throw ModelError(.notQuantizable, "Q42: functions other than the default ones") }
+    guard !op.recurrence.roundsActivations else {
+      throw ModelError(.notQuantizable, "Q42: activations rounded to ranges of their own")
+    }
     guard op.recurrence.clip == nil, inputs.optional(7) == nil else {
       throw ModelError(.notQuantizable, "Q42: a clip or peepholes")
     }

@@ -182,14 +182,15 @@ extension ForeignNode {
 }
 
 extension LSTM {
-  /// com.microsoft DynamicQuantizeLSTM 1, with weights [directions, features, gates · units]: a float LSTM of
-  /// the numbers that the weights stand for. Its activations are not rounded.
+  /// com.microsoft DynamicQuantizeLSTM 1, with weights [directions, features, gates · units]: an LSTM of the
+  /// numbers that the weights stand for, which rounds its activations.
   static let quantizedImporters = [
     Importer("DynamicQuantizeLSTM", domain: "com.microsoft", 1...1) {
       (node, graph) throws(ModelError) in
+      var recurrence = try Recurrence(importing: node)
+      recurrence.roundsActivations = true
       let op = LSTM(
-        try Recurrence(importing: node),
-        couplesForget: try node.flag("input_forget", default: false))
+        recurrence, couplesForget: try node.flag("input_forget", default: false))
       let w = try node.recurrentWeights(1, scale: 8, "w", in: &graph)
       let r = try node.recurrentWeights(2, scale: 10, "r", in: &graph)
       var operands: [ValueID?] = [try node.required(0), w, r]

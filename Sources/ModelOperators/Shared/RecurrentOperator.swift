@@ -18,6 +18,9 @@ package struct Recurrence: Sendable, Hashable {
   package var clip: Float?
   /// X, Y and the states have the batch as their first axis.
   package var batchFirst = false
+  /// X as a whole, and before each step the states of all sequences of a direction, are rounded to the 8 bits
+  /// of their own range where they meet the weights (`RC5`).
+  package var roundsActivations = false
 
   package init() {}
 
@@ -43,9 +46,11 @@ package protocol RecurrentOperator: Operator {
   /// 1, or 2 where there is a cell state.
   static var states: Int { get }
   static var defaultActivations: [String] { get }
-  var recurrence: Recurrence { get }
-  /// The next state, from features `x` and the current one.
-  func step(_ x: ArraySlice<Double>, _ state: [[Double]], _ cell: RecurrentCell) -> [[Double]]
+  var recurrence: Recurrence { get set }
+  /// The next state, from features `x` and the current one; `h` is the first state as R sees it.
+  func step(
+    _ x: ArraySlice<Double>, _ h: [Double], _ state: [[Double]], _ cell: RecurrentCell
+  ) -> [[Double]]
 }
 
 /// The weights of one direction.
@@ -168,11 +173,12 @@ extension RecurrentOperator {
     let features = x.shape[2]
     let (time, batch) =
       recurrence.batchFirst ? (x.shape[1], x.shape[0]) : (x.shape[0], x.shape[1])
-    let values = x.doubles()
+    let values = recurrence.roundsActivations ? Self.rounded([x.doubles()])[0] : x.doubles()
     let (input, state) = (w.doubles(), r.doubles())
     let bias = inputs.optional(3)?.doubles()
     let peepholes = Self.states == 2 ? inputs.optional(7)?.doubles() : nil
     let lengths = inputs.optional(4)?.integers()
+    let counts = (0..<batch).map { n in min(time, max(0, lengths.map { Int($0[n]) } ?? time)) }
     let functions = try functions()
     var initial = [inputs.optional(5)?.doubles()]
     if Self.states == 2 { initial.append(inputs.optional(6)?.doubles()) }
@@ -190,24 +196,29 @@ extension RecurrentOperator {
         peepholes: peepholes.map { Array($0[d * 3 * hidden..<(d + 1) * 3 * hidden]) } ?? [],
         functions: functions[d], clip: recurrence.clip.map { Double($0) } ?? .infinity)
       let backwards = d == 1 || recurrence.direction == .reverse
-      for n in 0..<batch {
-        let place = recurrence.batchFirst ? n * directions + d : d * batch + n
-        var current = initial.map { (given: [Double]?) in
-          given.map { Array($0[place * hidden..<(place + 1) * hidden]) }
+      let place = { (n: Int) in recurrence.batchFirst ? n * directions + d : d * batch + n }
+      var current = (0..<batch).map { n in
+        initial.map { (given: [Double]?) in
+          given.map { Array($0[place(n) * hidden..<(place(n) + 1) * hidden]) }
             ?? [Double](repeating: 0, count: hidden)
         }
-        let length = min(time, max(0, lengths.map { Int($0[n]) } ?? time))
-        for step in 0..<length {
-          let t = backwards ? length - 1 - step : step
+      }
+      for step in 0..<time {
+        let seen = current.map { $0[0] }
+        let met = recurrence.roundsActivations ? Self.rounded(seen) : seen
+        for n in 0..<batch where step < counts[n] {
+          let t = backwards ? counts[n] - 1 - step : step
           let source = (recurrence.batchFirst ? n * time + t : t * batch + n) * features
-          current = self.step(values[source..<source + features], current, cell)
+          current[n] = self.step(values[source..<source + features], met[n], current[n], cell)
           let target =
             recurrence.batchFirst
             ? (n * time + t) * directions + d : (t * directions + d) * batch + n
-          y.replaceSubrange(target * hidden..<(target + 1) * hidden, with: current[0])
+          y.replaceSubrange(target * hidden..<(target + 1) * hidden, with: current[n][0])
         }
-        for (index, value) in current.enumerated() {
-          final[index].replaceSubrange(place * hidden..<(place + 1) * hidden, with: value)
+      }
+      for n in 0..<batch {
+        for (index, value) in current[n].enumerated() {
+          final[index].replaceSubrange(place(n) * hidden..<(place(n) + 1) * hidden, with: value)
         }
       }
     }
@@ -218,5 +229,11 @@ extension RecurrentOperator {
     let finalShape = try Shape(states)
     return [Tensor(x.element, try Shape(outer), doubles: y)]
       + final.map { Tensor(x.element, finalShape, doubles: $0) }
+  }
+
+  /// Rows of values, rounded to the steps of their common range.
+  private static func rounded(_ rows: [[Double]]) -> [[Double]] {
+    let range = DynamicRange(rows.lazy.joined().lazy.map { Float($0) })
+    return rows.map { row in row.map { Double(range.rounded(Float($0))) } }
   }
 }

@@ -118,7 +118,7 @@ struct ConversionArguments: ParsableArguments {
     request.golden = golden
     request.keptFloat = Set(keepFloat)
     request.threads = threads
-    request.box = try face.parsed()
+    request.box = try FaceBox.parse(face.faceBox)
     if let stopAfter { request.stopAfter = stopAfter }
     return request
   }

@@ -49,7 +49,7 @@ struct MemoryCommand: ParsableCommand {
       request.media.audio = audio
       request.media.face = face
       request.media.video = video
-      request.media.box = try box.parsed()
+      request.media.box = try FaceBox.parse(box.faceBox)
       request.phones = phones
       request.options = execution.options
       return try request.run(progress)

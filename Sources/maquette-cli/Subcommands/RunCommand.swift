@@ -75,7 +75,7 @@ struct RunCommand: ParsableCommand {
         let (name, value) = try assignment(text, as: "NAME=VALUE")
         request.media.options[name] = value
       }
-      request.media.box = try box.parsed()
+      request.media.box = try FaceBox.parse(box.faceBox)
       request.part = part
       request.options = execution.options
       return try request.run(progress)
