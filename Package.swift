@@ -50,6 +50,9 @@ let package = Package(
       "ModelRuntime", ["ModelOperators", "ModelIR", "ModelKernels", "TensorCore", "COpenBLAS"]),
     module("ModelPasses", ["ModelOperators", "ModelIR", "TensorCore"]),
     module(
+      "ModelAdaptation",
+      ["ModelPasses", "ModelRuntime", "ModelOperators", "ModelKernels", "ModelIR", "TensorCore"]),
+    module(
       "ModelVerification",
       ["ModelRuntime", "ModelIR", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
     module("ModelFamilies", ["MediaIO", "ModelIR", "TensorCore"]),
@@ -71,7 +74,7 @@ let package = Package(
     .executableTarget(
       name: "maquette-cli",
       dependencies: [
-        "Maquette", "TensorCore",
+        "Maquette", "MediaIO", "TensorCore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -114,6 +117,12 @@ let package = Package(
       "PassTests",
       [
         "ModelPasses", "ModelVerification", "ModelRuntime", "OnnxFormat", "ModelOperators",
+        "ModelIR", "TensorCore",
+      ]),
+    tests(
+      "AdaptationTests",
+      [
+        "ModelAdaptation", "OnnxFormat", "ModelPasses", "ModelRuntime", "ModelOperators",
         "ModelIR", "TensorCore",
       ]),
     tests("RuntimeTests", ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),

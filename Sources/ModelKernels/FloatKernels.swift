@@ -47,6 +47,7 @@ package enum BinaryFunction: Sendable, Hashable, CaseIterable {
   case add, subtract, multiply, divide, minimum, maximum
   /// a < 0 ? a·b : a
   case prelu
+  case gate
 
   var code: ck_binary {
     switch self {
@@ -57,6 +58,7 @@ package enum BinaryFunction: Sendable, Hashable, CaseIterable {
     case .minimum: .minimum
     case .maximum: .maximum
     case .prelu: .prelu
+    case .gate: .gate
     }
   }
 }

@@ -40,3 +40,13 @@ extension LogSoftmax: PlannedOperator {
     try SoftmaxKernel.kernel(request, axis: axis, logarithm: true)
   }
 }
+
+// MARK: - Gradient
+
+extension LogSoftmax: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (y, gradient) = (site.output(), try site.gradient())
+    let axis = try Shape.resolve(axis: axis, rank: y.shape.rank)
+    return [try gradient - y.applying(Exp()) * gradient.sum([axis])]
+  }
+}

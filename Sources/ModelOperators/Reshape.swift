@@ -129,3 +129,11 @@ extension Reshape: ImportableOperator {
     }
   ]
 }
+
+// MARK: - Gradient
+
+extension Reshape: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    [try site.gradient().reshaped(to: site.operand(0).shape)]
+  }
+}

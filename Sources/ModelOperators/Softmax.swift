@@ -81,3 +81,13 @@ extension Softmax: PlannedOperator {
     try SoftmaxKernel.kernel(request, axis: axis, logarithm: false)
   }
 }
+
+// MARK: - Gradient
+
+extension Softmax: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (y, gradient) = (site.output(), try site.gradient())
+    let axis = try Shape.resolve(axis: axis, rank: y.shape.rank)
+    return [try y * (gradient - (gradient * y).sum([axis]))]
+  }
+}

@@ -71,7 +71,7 @@ import Testing
     let formulas: [(BinaryFunction, @Sendable (Float, Float) -> Float)] = [
       (.add, { $0 + $1 }), (.subtract, { $0 - $1 }), (.multiply, { $0 * $1 }),
       (.divide, { $0 / $1 }), (.minimum, { $0 < $1 ? $0 : $1 }), (.maximum, { $0 > $1 ? $0 : $1 }),
-      (.prelu, { $0 < 0 ? $0 * $1 : $0 }),
+      (.prelu, { $0 < 0 ? $0 * $1 : $0 }), (.gate, { $1 > 0 ? $0 : 0 }),
     ]
     #expect(formulas.map(\.0) == BinaryFunction.allCases)
     for (function, formula) in formulas {

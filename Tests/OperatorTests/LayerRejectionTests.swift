@@ -39,6 +39,33 @@ import Testing
     reject("MU2", MaxUnpool(kernel: [2, 2]), [float(1, 2, 8), integer(1, 2, 8)])
   }
 
+  @Test func gradients() {
+    let (x, y) = (float(1, 4, 8, 8), float(1, 6, 8, 8))
+    let same = Window(pads: [1, 1, 1, 1])
+    func op(groups: Int = 1, kernel: [Int] = [3, 3]) -> ConvolutionWeightGradient {
+      ConvolutionWeightGradient(groups: groups, kernel: kernel, window: same)
+    }
+    reject("CW1", op(), [x, integer(1, 6, 8, 8)])
+    reject("CW2", op(), [x, float(2, 6, 8, 8)])
+    reject("CW2", op(kernel: [3]), [x, y])
+    reject("CW2", op(kernel: [3, 0]), [x, y])
+    reject("CW3", op(groups: 4), [x, y])
+    reject("CW3", op(groups: 0), [x, y])
+    reject("CW4", op(), [x, float(1, 6, 8, 7)])
+    reject("BR1", Gate(), [integer(3), integer(3)])
+    let resize = ResizeGradient(Resize(.linear), shape: [1, 2, 8])
+    reject("RG1", resize, [integer(1, 2, 4), nil, nil, integer(3)])
+    reject("RZ3", resize, [float(1, 2, 4), nil])
+  }
+
+  @Test func theGradientOfAResizeHasItsShape() throws {
+    let sizes = Tensor(vector: [1, 2, 4] as [Int64])
+    expectRejection("RG2") { () throws(ModelError) in
+      _ = try ResizeGradient(Resize(.linear), shape: [1, 2, 8]).infer(
+        Operands([Fact(float(1, 2, 5)), nil, nil, Fact(sizes)]))
+    }
+  }
+
   @Test func resampling() {
     let x = float(1, 2, 8)
     reject("RZ3", Resize(.linear), [x, nil])

@@ -39,6 +39,7 @@ typedef enum __attribute__((enum_extensibility(closed))) ck_binary {
   CK_BINARY_MINIMUM __attribute__((swift_name("minimum"))) = 4,
   CK_BINARY_MAXIMUM __attribute__((swift_name("maximum"))) = 5,
   CK_BINARY_PRELU __attribute__((swift_name("prelu"))) = 6, /* a < 0 ? a * b : a */
+  CK_BINARY_GATE __attribute__((swift_name("gate"))) = 7,   /* b > 0 ? a : 0 */
 } ck_binary;
 
 /* Rows of `columns` elements: element (i, j) is at i * row + j * column; `column` is 0 or 1. */

@@ -109,3 +109,19 @@ extension Where: ImportableOperator {
   package static let importers =
     [Importer("Where", 9...newestOpset) { _ in Where() }] + quantizedImporters
 }
+
+// MARK: - Gradient
+
+extension Where: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (condition, gradient) = (try site.operand(0), try site.gradient())
+    let zero = try gradient.filled(with: 0)
+    return [
+      nil,
+      try site.wants(1)
+        ? condition.applying(Where(), gradient, zero).reduced(to: site.operand(1).shape) : nil,
+      try site.wants(2)
+        ? condition.applying(Where(), zero, gradient).reduced(to: site.operand(2).shape) : nil,
+    ]
+  }
+}

@@ -139,3 +139,18 @@ extension Concat: ImportableOperator {
       }
     ] + quantizedImporters
 }
+
+// MARK: - Gradient
+
+extension Concat: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let gradient = try site.gradient()
+    let axis = try Shape.resolve(axis: axis, rank: gradient.shape.rank)
+    var start = 0
+    return try (0..<site.operandCount).map { (index) throws(ModelError) in
+      let extent = try site.operand(index).shape[axis]
+      defer { start += extent }
+      return try site.wants(index) ? gradient.sliced(start..<start + extent, axis: axis) : nil
+    }
+  }
+}

@@ -87,3 +87,11 @@ extension DepthToSpace: ImportableOperator {
     }
   ]
 }
+
+// MARK: - Gradient
+
+extension DepthToSpace: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    [try site.gradient().applying(SpaceToDepth(block: block, mode: mode))]
+  }
+}

@@ -76,3 +76,11 @@ extension Expand: ViewOperator {
 extension Expand: ImportableOperator {
   package static let importers = [Importer("Expand", 8...newestOpset) { _ in Expand() }]
 }
+
+// MARK: - Gradient
+
+extension Expand: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    [try site.gradient().reduced(to: site.operand(0).shape)]
+  }
+}

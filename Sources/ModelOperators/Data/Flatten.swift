@@ -70,3 +70,11 @@ extension Flatten: ImportableOperator {
     }
   ]
 }
+
+// MARK: - Gradient
+
+extension Flatten: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    [try site.gradient().reshaped(to: site.operand(0).shape)]
+  }
+}

@@ -115,3 +115,17 @@ extension Gather: ImportableOperator {
     }
   ]
 }
+
+// MARK: - Gradient
+
+extension Gather: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (shape, places) = (try site.operand(0).shape, try site.operand(1))
+    let axis = try Shape.resolve(axis: axis, rank: shape.rank)
+    let (outer, inner) = (shape.count(0..<axis), shape.count(axis + 1..<shape.rank))
+    let rows = try site.gradient().reshaped(to: [outer, places.shape.count, inner])
+    return [
+      try rows.scattered(to: shape[axis], axis: 1, at: places).reshaped(to: shape), nil,
+    ]
+  }
+}

@@ -73,3 +73,11 @@ extension Identity: ImportableOperator {
     throw ModelError(.unsupportedFeature, "ID1: Dropout in training mode")
   }
 }
+
+// MARK: - Gradient
+
+extension Identity: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    [try site.gradient()]
+  }
+}

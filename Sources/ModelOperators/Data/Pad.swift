@@ -204,3 +204,22 @@ extension Pad: ImportableOperator {
     },
   ]
 }
+
+// MARK: - Gradient
+
+extension Pad: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let shape = try site.operand(0).shape
+    let facts = Operands((0..<site.operandCount).map { site.fact($0) })
+    let counts = try Pad.counts(facts, rank: shape.rank)
+    var byX = try site.gradient()
+    if mode == .constant {
+      byX = try byX.padded(before: counts.map { -$0.before }, after: counts.map { -$0.after })
+    } else {
+      for (axis, map) in maps(shape, counts).enumerated() where counts[axis] != (0, 0) {
+        byX = try byX.scattered(to: shape[axis], axis: axis, at: map)
+      }
+    }
+    return [byX]
+  }
+}

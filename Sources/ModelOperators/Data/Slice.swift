@@ -157,3 +157,33 @@ extension Slice: ImportableOperator {
     Importer("Slice", 10...newestOpset) { _ in Slice() },
   ]
 }
+
+// MARK: - Gradient
+
+extension Slice: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let shape = try site.operand(0).shape
+    let facts = Operands((0..<site.operandCount).map { site.fact($0) })
+    var byX = try site.gradient()
+    for bounds in try Slice.bounds(facts, rank: shape.rank) {
+      guard let start = bounds.start, let end = bounds.end else {
+        throw ModelError(.unknownShape, "the bounds are not known")
+      }
+      let extent = shape[bounds.axis]
+      let walk = Walk(start: start, end: end, step: bounds.step, extent: extent)
+      if walk.step == 1 {
+        var (before, after) = (
+          [Int](repeating: 0, count: shape.rank), [Int](repeating: 0, count: shape.rank)
+        )
+        before[bounds.axis] = walk.start
+        after[bounds.axis] = extent - walk.start - walk.count
+        byX = try byX.padded(before: before, after: after)
+      } else {
+        byX = try byX.scattered(
+          to: extent, axis: bounds.axis,
+          at: (0..<walk.count).map { walk.start + $0 * walk.step })
+      }
+    }
+    return [byX]
+  }
+}

@@ -79,3 +79,11 @@ extension SpaceToDepth: ImportableOperator {
     }
   ]
 }
+
+// MARK: - Gradient
+
+extension SpaceToDepth: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    [try site.gradient().applying(DepthToSpace(block: block, mode: mode))]
+  }
+}

@@ -123,3 +123,14 @@ extension Split: ImportableOperator {
     },
   ]
 }
+
+// MARK: - Gradient
+
+extension Split: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let pieces = try (0..<outputCount).map { (index) throws(ModelError) in
+      try site.gradient(index)
+    }
+    return [try site.apply(Concat(axis: axis), pieces), nil]
+  }
+}

@@ -55,3 +55,11 @@ extension Squeeze: ImportableOperator {
     Importer("Squeeze", 13...newestOpset) { _ in Squeeze() },
   ]
 }
+
+// MARK: - Gradient
+
+extension Squeeze: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    [try site.gradient().reshaped(to: site.operand(0).shape)]
+  }
+}

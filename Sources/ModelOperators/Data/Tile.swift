@@ -57,3 +57,16 @@ extension Tile: ViewOperator {
 extension Tile: ImportableOperator {
   package static let importers = [Importer("Tile", 6...newestOpset) { _ in Tile() }]
 }
+
+// MARK: - Gradient
+
+extension Tile: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (shape, tiled) = (try site.operand(0).shape, try site.gradient().shape)
+    let split = (0..<shape.rank).flatMap {
+      [shape[$0] == 0 ? 0 : tiled[$0] / shape[$0], shape[$0]]
+    }
+    let sum = try site.gradient().reshaped(to: split).sum((0..<shape.rank).map { 2 * $0 })
+    return [try sum.reshaped(to: shape)]
+  }
+}

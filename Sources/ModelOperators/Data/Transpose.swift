@@ -57,3 +57,13 @@ extension Transpose: ImportableOperator {
     }
   ]
 }
+
+// MARK: - Gradient
+
+extension Transpose: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let gradient = try site.gradient()
+    let order = try order(rank: gradient.shape.rank)
+    return [try gradient.transposed(order.indices.sorted { order[$0] < order[$1] })]
+  }
+}

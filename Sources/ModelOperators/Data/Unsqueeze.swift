@@ -55,3 +55,11 @@ extension Unsqueeze: ImportableOperator {
     Importer("Unsqueeze", 13...newestOpset) { _ in Unsqueeze() },
   ]
 }
+
+// MARK: - Gradient
+
+extension Unsqueeze: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    [try site.gradient().reshaped(to: site.operand(0).shape)]
+  }
+}

@@ -15,3 +15,9 @@ package struct Abs: NumericUnaryOperator {
 extension Abs: ImportableOperator {
   package static let importers = [Importer("Abs", 6...newestOpset) { _ in Abs() }]
 }
+
+extension Abs: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try x.applying(Sign())
+  }
+}

@@ -18,3 +18,13 @@ extension Add: ImportableOperator {
     .quantized("QLinearAdd", operands: 2) { _ in Add() },
   ]
 }
+
+extension Add: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (a, b, gradient) = (try site.operand(0), try site.operand(1), try site.gradient())
+    return [
+      try site.wants(0) ? gradient.reduced(to: a.shape) : nil,
+      try site.wants(1) ? gradient.reduced(to: b.shape) : nil,
+    ]
+  }
+}

@@ -78,3 +78,18 @@ extension Clip: ImportableOperator {
     Importer("Clip", 11...newestOpset) { _ in Clip() },
   ]
 }
+
+extension Clip: DifferentiableOperator {
+  /// A limit itself passes the gradient on.
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (x, gradient) = (try site.operand(0), try site.gradient())
+    var byX = gradient
+    if site.fact(1) != nil {
+      byX = try byX - gradient.gated(by: site.operand(1).reshaped(to: .scalar) - x)
+    }
+    if site.fact(2) != nil {
+      byX = try byX - gradient.gated(by: x - site.operand(2).reshaped(to: .scalar))
+    }
+    return [byX, nil, nil]
+  }
+}

@@ -12,3 +12,9 @@ package struct Cos: UnaryOperator {
 extension Cos: ImportableOperator {
   package static let importers = [Importer("Cos", 7...newestOpset) { _ in Cos() }]
 }
+
+extension Cos: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try -(x.applying(Sin()))
+  }
+}

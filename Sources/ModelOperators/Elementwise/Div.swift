@@ -21,3 +21,13 @@ extension Div: ImportableOperator {
     .aligning(Div.self), Importer("Div", 7...newestOpset) { _ in Div() },
   ]
 }
+
+extension Div: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (a, b, gradient) = (try site.operand(0), try site.operand(1), try site.gradient())
+    return [
+      try site.wants(0) ? (gradient / b).reduced(to: a.shape) : nil,
+      try site.wants(1) ? (-(gradient * site.output() / b)).reduced(to: b.shape) : nil,
+    ]
+  }
+}

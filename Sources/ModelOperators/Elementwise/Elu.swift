@@ -24,3 +24,9 @@ extension Elu: ImportableOperator {
     }
   ]
 }
+
+extension Elu: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try x.chosen(x.filled(with: 1), else: y + Double(alpha))
+  }
+}

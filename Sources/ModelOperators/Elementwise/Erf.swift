@@ -14,3 +14,9 @@ package struct Erf: UnaryOperator {
 extension Erf: ImportableOperator {
   package static let importers = [Importer("Erf", 9...newestOpset) { _ in Erf() }]
 }
+
+extension Erf: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try (-(x * x)).applying(Exp()) * (2 / Double.pi.squareRoot())
+  }
+}

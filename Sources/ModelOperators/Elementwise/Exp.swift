@@ -14,3 +14,9 @@ package struct Exp: UnaryOperator {
 extension Exp: ImportableOperator {
   package static let importers = [Importer("Exp", 6...newestOpset) { _ in Exp() }]
 }
+
+extension Exp: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    y
+  }
+}

@@ -32,3 +32,18 @@ extension Gelu: ImportableOperator {
       }
     ] + fusedImporters
 }
+
+extension Gelu: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    switch approximation {
+    case .none:
+      let density = try (x * x * -0.5).applying(Exp()) * (1 / (2 * Double.pi).squareRoot())
+      return try (x * 0.5.squareRoot()).applying(Erf()) * 0.5 + 0.5 + x * density
+    case .tanh:
+      let root = (2 / Double.pi).squareRoot()
+      let bend = try (x * (x * x * 0.044715 + 1) * root).applying(Tanh())
+      let slope = try (x * x * (3 * 0.044715) + 1) * root
+      return try (bend + 1 + x * (1 - bend * bend) * slope) * 0.5
+    }
+  }
+}

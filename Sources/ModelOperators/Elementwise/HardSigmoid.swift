@@ -28,3 +28,9 @@ extension HardSigmoid: ImportableOperator {
     }
   ]
 }
+
+extension HardSigmoid: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try (y * (1 - y)).chosen(x.filled(with: Double(alpha)), else: x.filled(with: 0))
+  }
+}

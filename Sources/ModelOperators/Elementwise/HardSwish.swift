@@ -13,3 +13,11 @@ package struct HardSwish: UnaryOperator {
 extension HardSwish: ImportableOperator {
   package static let importers = [Importer("HardSwish", 14...newestOpset) { _ in HardSwish() }]
 }
+
+extension HardSwish: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    let middle = try (x + 3) * (3 - x)
+    return try middle.chosen(
+      x * (1.0 / 3) + 0.5, else: x.chosen(x.filled(with: 1), else: x.filled(with: 0)))
+  }
+}

@@ -26,3 +26,9 @@ extension LeakyRelu: ImportableOperator {
     },
   ]
 }
+
+extension LeakyRelu: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try x.chosen(x.filled(with: 1), else: x.filled(with: Double(alpha)))
+  }
+}

@@ -14,3 +14,9 @@ package struct Log: UnaryOperator {
 extension Log: ImportableOperator {
   package static let importers = [Importer("Log", 6...newestOpset) { _ in Log() }]
 }
+
+extension Log: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try 1 / x
+  }
+}

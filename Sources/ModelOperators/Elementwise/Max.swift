@@ -15,3 +15,9 @@ package struct Max: VariadicOperator {
 extension Max: ImportableOperator {
   package static let importers = [Importer("Max", 6...newestOpset) { _ in Max() }]
 }
+
+extension Max: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    try site.gradientsOfChosen()
+  }
+}

@@ -14,3 +14,12 @@ package struct Mean: VariadicOperator {
 extension Mean: ImportableOperator {
   package static let importers = [Importer("Mean", 6...newestOpset) { _ in Mean() }]
 }
+
+extension Mean: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let share = try site.gradient() * (1 / Double(site.operandCount))
+    return try (0..<site.operandCount).map { (index) throws(ModelError) in
+      try share.reduced(to: site.operand(index).shape)
+    }
+  }
+}

@@ -15,3 +15,9 @@ package struct Min: VariadicOperator {
 extension Min: ImportableOperator {
   package static let importers = [Importer("Min", 6...newestOpset) { _ in Min() }]
 }
+
+extension Min: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    try site.gradientsOfChosen()
+  }
+}

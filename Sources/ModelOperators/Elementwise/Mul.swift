@@ -18,3 +18,13 @@ extension Mul: ImportableOperator {
     .quantized("QLinearMul", operands: 2) { _ in Mul() },
   ]
 }
+
+extension Mul: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (a, b, gradient) = (try site.operand(0), try site.operand(1), try site.gradient())
+    return [
+      try site.wants(0) ? (gradient * b).reduced(to: a.shape) : nil,
+      try site.wants(1) ? (gradient * a).reduced(to: b.shape) : nil,
+    ]
+  }
+}

@@ -15,3 +15,9 @@ package struct Neg: NumericUnaryOperator {
 extension Neg: ImportableOperator {
   package static let importers = [Importer("Neg", 6...newestOpset) { _ in Neg() }]
 }
+
+extension Neg: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try x.filled(with: -1)
+  }
+}

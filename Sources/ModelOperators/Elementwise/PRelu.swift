@@ -64,3 +64,13 @@ extension PRelu: ImportableOperator {
     Importer("PRelu", 7...newestOpset) { _ in PRelu() },
   ]
 }
+
+extension PRelu: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (x, slope, gradient) = (try site.operand(0), try site.operand(1), try site.gradient())
+    let below = try -x
+    let byX = try gradient - (gradient - gradient * slope).gated(by: below)
+    let bySlope = try site.wants(1) ? (gradient * x).gated(by: below).reduced(to: slope.shape) : nil
+    return [byX, bySlope]
+  }
+}

@@ -71,3 +71,13 @@ extension Pow: ImportableOperator {
     .aligning(Pow.self), Importer("Pow", 7...newestOpset) { _ in Pow() },
   ]
 }
+
+extension Pow: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (a, b, gradient) = (try site.operand(0), try site.operand(1), try site.gradient())
+    return [
+      try site.wants(0) ? (gradient * b * a.applying(Pow(), b - 1)).reduced(to: a.shape) : nil,
+      try site.wants(1) ? (gradient * site.output() * a.applying(Log())).reduced(to: b.shape) : nil,
+    ]
+  }
+}

@@ -13,3 +13,9 @@ package struct Reciprocal: UnaryOperator {
 extension Reciprocal: ImportableOperator {
   package static let importers = [Importer("Reciprocal", 6...newestOpset) { _ in Reciprocal() }]
 }
+
+extension Reciprocal: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try -(y * y)
+  }
+}

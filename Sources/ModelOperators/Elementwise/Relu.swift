@@ -15,3 +15,9 @@ package struct Relu: NumericUnaryOperator {
 extension Relu: ImportableOperator {
   package static let importers = [Importer("Relu", 6...newestOpset) { _ in Relu() }]
 }
+
+extension Relu: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    [try site.gradient().gated(by: site.output())]
+  }
+}

@@ -17,3 +17,9 @@ extension Sigmoid: ImportableOperator {
     .quantized("QLinearSigmoid") { _ in Sigmoid() },
   ]
 }
+
+extension Sigmoid: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try y * (1 - y)
+  }
+}

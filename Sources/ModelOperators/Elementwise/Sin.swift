@@ -12,3 +12,9 @@ package struct Sin: UnaryOperator {
 extension Sin: ImportableOperator {
   package static let importers = [Importer("Sin", 7...newestOpset) { _ in Sin() }]
 }
+
+extension Sin: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try x.applying(Cos())
+  }
+}

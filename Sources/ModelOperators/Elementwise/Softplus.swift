@@ -14,3 +14,9 @@ package struct Softplus: UnaryOperator {
 extension Softplus: ImportableOperator {
   package static let importers = [Importer("Softplus", 1...newestOpset) { _ in Softplus() }]
 }
+
+extension Softplus: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try x.applying(Sigmoid())
+  }
+}

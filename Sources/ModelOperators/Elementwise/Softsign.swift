@@ -13,3 +13,10 @@ package struct Softsign: UnaryOperator {
 extension Softsign: ImportableOperator {
   package static let importers = [Importer("Softsign", 1...newestOpset) { _ in Softsign() }]
 }
+
+extension Softsign: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    let sum = try x.applying(Abs()) + 1
+    return try 1 / (sum * sum)
+  }
+}

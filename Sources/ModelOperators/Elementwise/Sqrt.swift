@@ -13,3 +13,9 @@ package struct Sqrt: UnaryOperator {
 extension Sqrt: ImportableOperator {
   package static let importers = [Importer("Sqrt", 6...newestOpset) { _ in Sqrt() }]
 }
+
+extension Sqrt: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try 0.5 / y
+  }
+}

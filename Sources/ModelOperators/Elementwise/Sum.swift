@@ -15,3 +15,11 @@ package struct Sum: VariadicOperator {
 extension Sum: ImportableOperator {
   package static let importers = [Importer("Sum", 6...newestOpset) { _ in Sum() }]
 }
+
+extension Sum: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    try (0..<site.operandCount).map { (index) throws(ModelError) in
+      try site.gradient().reduced(to: site.operand(index).shape)
+    }
+  }
+}

@@ -31,3 +31,10 @@ extension Swish: ImportableOperator {
       },
     ] + fusedImporters
 }
+
+extension Swish: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    let gate = try (x * Double(alpha)).applying(Sigmoid())
+    return try gate + y * Double(alpha) * (1 - gate)
+  }
+}

@@ -14,3 +14,9 @@ package struct Tanh: UnaryOperator {
 extension Tanh: ImportableOperator {
   package static let importers = [Importer("Tanh", 6...newestOpset) { _ in Tanh() }]
 }
+
+extension Tanh: DifferentiableUnaryOperator {
+  package func derivative(x: Term, y: Term) throws(ModelError) -> Term {
+    try 1 - y * y
+  }
+}

@@ -140,3 +140,31 @@ extension BatchNormalization: ImportableOperator {
     },
   ]
 }
+
+// MARK: - Gradient
+
+extension BatchNormalization: DifferentiableOperator {
+  /// The running statistics count as constants.
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (x, gradient) = (try site.operand(0), try site.gradient())
+    let shape = try x.shape
+    let channels = try site.operand(1).shape
+    var line = [Int](repeating: 1, count: shape.rank)
+    if shape.rank > 1 { line[1] = shape[1] }
+    let others = (0..<shape.rank).filter { $0 != 1 || shape.rank < 2 }
+    let byNormal = try gradient * site.operand(1).reshaped(to: line)
+    let (byX, normal): (Term, Term)
+    if training {
+      (byX, normal) = try byNormal.normalised(x, axes: others, epsilon: epsilon)
+    } else {
+      let variance = try site.operand(4).reshaped(to: line)
+      let deviation = try (variance + Double(epsilon)).applying(Sqrt())
+      normal = try (x - site.operand(3).reshaped(to: line)) / deviation
+      byX = try byNormal / deviation
+    }
+    return [
+      byX, try site.wants(1) ? (gradient * normal).sum(others).reshaped(to: channels) : nil,
+      try site.wants(2) ? gradient.sum(others).reshaped(to: channels) : nil, nil, nil,
+    ]
+  }
+}

@@ -87,3 +87,25 @@ extension GroupNormalization: ImportableOperator {
     },
   ]
 }
+
+// MARK: - Gradient
+
+extension GroupNormalization: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (x, gradient) = (try site.operand(0), try site.gradient())
+    let shape = try x.shape
+    // Batch, groups, channels of a group, positions.
+    let split = try Shape([shape[0], groups, shape[1] / groups, shape.count(2..<shape.rank)])
+    let line = scalesGroups ? [1, groups, 1, 1] : [1, groups, shape[1] / groups, 1]
+    let others = scalesGroups ? [0, 2, 3] : [0, 3]
+    let errors = try gradient.reshaped(to: split)
+    let (byX, normal) = try (errors * site.operand(1).reshaped(to: line)).normalised(
+      x.reshaped(to: split), axes: [2, 3], epsilon: epsilon)
+    let own = try site.operand(1).shape
+    return [
+      try byX.reshaped(to: shape),
+      try site.wants(1) ? (errors * normal).sum(others).reshaped(to: own) : nil,
+      try site.wants(2) ? errors.sum(others).reshaped(to: own) : nil,
+    ]
+  }
+}

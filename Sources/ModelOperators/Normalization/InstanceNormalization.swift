@@ -63,3 +63,20 @@ extension InstanceNormalization: ImportableOperator {
     }
   ]
 }
+
+// MARK: - Gradient
+
+extension InstanceNormalization: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (x, gradient) = (try site.operand(0), try site.gradient())
+    let shape = try x.shape
+    let line = [1, shape[1]] + [Int](repeating: 1, count: shape.rank - 2)
+    let others = [0] + Array(2..<shape.rank)
+    let (byX, normal) = try (gradient * site.operand(1).reshaped(to: line)).normalised(
+      x, axes: Array(2..<shape.rank), epsilon: epsilon)
+    return [
+      byX, try site.wants(1) ? (gradient * normal).sum(others, keep: false) : nil,
+      try site.wants(2) ? gradient.sum(others, keep: false) : nil,
+    ]
+  }
+}

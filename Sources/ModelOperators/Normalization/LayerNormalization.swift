@@ -132,3 +132,18 @@ extension LayerNormalization: ImportableOperator {
       }
     ] + fusedImporters
 }
+
+// MARK: - Gradient
+
+extension LayerNormalization: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (x, scale, gradient) = (try site.operand(0), try site.operand(1), try site.gradient())
+    let rank = try x.shape.rank
+    let axes = Array(try Shape.resolve(axis: axis, rank: rank)..<rank)
+    let (byX, normal) = try (gradient * scale).normalised(x, axes: axes, epsilon: epsilon)
+    return [
+      byX, try site.wants(1) ? (gradient * normal).reduced(to: scale.shape) : nil,
+      try site.wants(2) ? gradient.reduced(to: site.operand(2).shape) : nil,
+    ]
+  }
+}

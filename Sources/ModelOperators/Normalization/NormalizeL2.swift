@@ -62,3 +62,17 @@ extension NormalizeL2: PlannedOperator {
     }
   }
 }
+
+// MARK: - Gradient
+
+extension NormalizeL2: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (x, y, gradient) = (try site.operand(0), site.output(), try site.gradient())
+    let axis = try Shape.resolve(axis: axis, rank: x.shape.rank)
+    let norm = try (x * x).sum([axis]).applying(Sqrt())
+    let least = try norm.filled(with: Double(epsilon))
+    // Below ε the divisor is a constant.
+    let turn = try (y * (gradient * y).sum([axis])).gated(by: norm - least)
+    return [try (gradient - turn) / norm.applying(Max(), least)]
+  }
+}

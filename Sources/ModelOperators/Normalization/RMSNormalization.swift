@@ -78,3 +78,16 @@ extension RMSNormalization: PlannedOperator {
     return try RowNormalizer(.rms, axis: axis, epsilon: epsilon, request)?.kernel
   }
 }
+
+// MARK: - Gradient
+
+extension RMSNormalization: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let (x, scale, gradient) = (try site.operand(0), try site.operand(1), try site.gradient())
+    let rank = try x.shape.rank
+    let axes = Array(try Shape.resolve(axis: axis, rank: rank)..<rank)
+    let (byX, normal) = try (gradient * scale).normalised(
+      x, axes: axes, epsilon: epsilon, centred: false)
+    return [byX, try site.wants(1) ? (gradient * normal).reduced(to: scale.shape) : nil]
+  }
+}

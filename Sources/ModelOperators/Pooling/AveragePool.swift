@@ -86,3 +86,22 @@ extension AveragePool: ImportableOperator {
     },
   ]
 }
+
+// MARK: - Gradient
+
+extension AveragePool: DifferentiableOperator {
+  /// Each window's share goes back to its elements: a transposed convolution by ones.
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let shape = try site.operand(0).shape
+    let geometry = try geometry(of: shape)
+    let gradient = try site.gradient()
+    let counts = (0..<geometry.outputCount).map {
+      Double(max(1, countsPadding ? geometry.paddedCount(at: $0) : geometry.taps(at: $0).count))
+    }
+    let shares = try gradient / gradient.constant(Shape([1, 1] + geometry.output), counts)
+    let ones = gradient.constant(
+      try Shape([shape[1], 1] + geometry.kernel),
+      [Double](repeating: 1, count: shape[1] * geometry.kernelCount))
+    return [try shares.applying(TransposedConvolution(undoing: geometry, groups: shape[1]), ones)]
+  }
+}

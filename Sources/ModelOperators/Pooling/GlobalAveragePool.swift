@@ -30,3 +30,13 @@ extension GlobalAveragePool: PlannedOperator {
     try kernel(request, .mean)
   }
 }
+
+// MARK: - Gradient
+
+extension GlobalAveragePool: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let shape = try site.operand(0).shape
+    let share = 1 / Double(max(1, shape.count(2..<shape.rank)))
+    return [try (site.gradient() * share).expanded(to: shape)]
+  }
+}

@@ -26,3 +26,15 @@ extension GlobalMaxPool: PlannedOperator {
     try kernel(request, .maximum)
   }
 }
+
+// MARK: - Gradient
+
+extension GlobalMaxPool: DifferentiableOperator {
+  /// Where several elements are the greatest, they share alike.
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let x = try site.operand(0)
+    let chosen = try x.equals(site.output())
+    let axes = Array(2..<(try x.shape.rank))
+    return [try site.gradient() * chosen / chosen.sum(axes)]
+  }
+}

@@ -107,3 +107,21 @@ extension MaxPool: ImportableOperator {
     }
   ]
 }
+
+// MARK: - Gradient
+
+extension MaxPool: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let x = try site.operand(0)
+    let shape = try x.shape
+    var op = self
+    op.indices = true
+    op.columnMajor = false
+    let places = try site.outputs(of: op, x)[1]
+    let flat = try site.gradient().reshaped(to: [places.shape.count])
+    return [
+      try flat.scattered(to: shape.count, axis: 0, at: places.reshaped(to: [places.shape.count]))
+        .reshaped(to: shape)
+    ]
+  }
+}

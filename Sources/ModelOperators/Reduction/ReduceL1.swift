@@ -25,3 +25,9 @@ package struct ReduceL1: ReductionOperator {
 extension ReduceL1: ImportableOperator {
   package static let importers = ReduceL1.reductionImporters()
 }
+
+extension ReduceL1: DifferentiableReduction {
+  package func derivative(x: Term, y: Term, axes: [Int], count: Int) throws(ModelError) -> Term {
+    try x.applying(Sign())
+  }
+}

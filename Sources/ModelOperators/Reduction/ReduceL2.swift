@@ -21,3 +21,10 @@ package struct ReduceL2: ReductionOperator {
 extension ReduceL2: ImportableOperator {
   package static let importers = ReduceL2.reductionImporters()
 }
+
+extension ReduceL2: DifferentiableReduction {
+  package func derivative(x: Term, y: Term, axes: [Int], count: Int) throws(ModelError) -> Term {
+    // Where the norm is 0 every x is, and the gradient counts as 0.
+    try x / (y + y.filled(with: 1) - y.filled(with: 1).gated(by: y))
+  }
+}

@@ -20,3 +20,9 @@ package struct ReduceLogSum: ReductionOperator {
 extension ReduceLogSum: ImportableOperator {
   package static let importers = ReduceLogSum.reductionImporters()
 }
+
+extension ReduceLogSum: DifferentiableReduction {
+  package func derivative(x: Term, y: Term, axes: [Int], count: Int) throws(ModelError) -> Term {
+    try (-y).applying(Exp())
+  }
+}

@@ -22,3 +22,9 @@ package struct ReduceLogSumExp: ReductionOperator {
 extension ReduceLogSumExp: ImportableOperator {
   package static let importers = ReduceLogSumExp.reductionImporters()
 }
+
+extension ReduceLogSumExp: DifferentiableReduction {
+  package func derivative(x: Term, y: Term, axes: [Int], count: Int) throws(ModelError) -> Term {
+    try (x - y).applying(Exp())
+  }
+}

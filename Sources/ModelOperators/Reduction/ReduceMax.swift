@@ -31,3 +31,10 @@ package struct ReduceMax: ReductionOperator {
 extension ReduceMax: ImportableOperator {
   package static let importers = ReduceMax.reductionImporters()
 }
+
+extension ReduceMax: DifferentiableReduction {
+  package func derivative(x: Term, y: Term, axes: [Int], count: Int) throws(ModelError) -> Term {
+    let chosen = try x.equals(y)
+    return try chosen / chosen.sum(axes)
+  }
+}

@@ -27,3 +27,9 @@ package struct ReduceMean: ReductionOperator {
 extension ReduceMean: ImportableOperator {
   package static let importers = ReduceMean.reductionImporters()
 }
+
+extension ReduceMean: DifferentiableReduction {
+  package func derivative(x: Term, y: Term, axes: [Int], count: Int) throws(ModelError) -> Term {
+    try y.filled(with: 1 / Double(count))
+  }
+}

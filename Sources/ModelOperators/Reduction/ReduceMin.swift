@@ -31,3 +31,10 @@ package struct ReduceMin: ReductionOperator {
 extension ReduceMin: ImportableOperator {
   package static let importers = ReduceMin.reductionImporters()
 }
+
+extension ReduceMin: DifferentiableReduction {
+  package func derivative(x: Term, y: Term, axes: [Int], count: Int) throws(ModelError) -> Term {
+    let chosen = try x.equals(y)
+    return try chosen / chosen.sum(axes)
+  }
+}

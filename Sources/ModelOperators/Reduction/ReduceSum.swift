@@ -25,3 +25,9 @@ package struct ReduceSum: ReductionOperator {
 extension ReduceSum: ImportableOperator {
   package static let importers = ReduceSum.reductionImporters()
 }
+
+extension ReduceSum: DifferentiableReduction {
+  package func derivative(x: Term, y: Term, axes: [Int], count: Int) throws(ModelError) -> Term {
+    try y.filled(with: 1)
+  }
+}

@@ -24,3 +24,9 @@ package struct ReduceSumSquare: ReductionOperator {
 extension ReduceSumSquare: ImportableOperator {
   package static let importers = ReduceSumSquare.reductionImporters()
 }
+
+extension ReduceSumSquare: DifferentiableReduction {
+  package func derivative(x: Term, y: Term, axes: [Int], count: Int) throws(ModelError) -> Term {
+    try x * 2
+  }
+}

@@ -6,6 +6,15 @@ import TensorCore
 
 extension Resize: PlannedOperator {
   package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    guard let constants = try Resize.constants(request) else { return nil }
+    let shape = try request.operands.required(0).shape
+    let axes = try resampling(
+      shape, roi: constants[0], scales: constants[1], sizes: constants[2])
+    return try .resampling(axes, of: shape, absent: extrapolation)
+  }
+
+  /// The operands after a float32 first one, or nil where they are known only when it runs.
+  static func constants(_ request: KernelRequest) throws(ModelError) -> [Tensor?]? {
     let x = try request.operands.required(0)
     guard x.fact.type.quantization == nil, x.fact.element == .float32,
       request.outputs[0].quantization == nil
@@ -16,13 +25,20 @@ extension Resize: PlannedOperator {
       if let operand, operand.fact.constant == nil, operand.shape.count > 0 { return nil }
       constants.append(operand?.fact.constant)
     }
-    let axes = try resampling(
-      x.shape, roi: constants[0], scales: constants[1], sizes: constants[2])
+    return constants
+  }
+}
+
+extension PlannedKernel {
+  /// A kernel that resamples float32 elements of `shape` along each axis that is not nil.
+  static func resampling(
+    _ axes: [ResizeAxis?], of shape: Shape, absent: Float
+  ) throws(ModelError) -> PlannedKernel {
     var steps: [ResizeStep] = []
-    var shape = x.shape
+    var shape = shape
     for (axis, resampled) in axes.enumerated() {
       guard let resampled else { continue }
-      steps.append(ResizeStep(resampled, axis, shape, extrapolation))
+      steps.append(ResizeStep(resampled, axis, shape, absent))
       var extents = shape.dimensions
       extents[axis] = resampled.output
       shape = try Shape(extents)

@@ -208,6 +208,13 @@ extension Resize {
     let x = try inputs.required(0)
     let axes = try resampling(
       x.shape, roi: inputs.optional(1), scales: inputs.optional(2), sizes: inputs.optional(3))
+    return [try Resize.resampled(x, axes, absent: Double(extrapolation))]
+  }
+
+  /// `x` resampled along each axis; elements that nothing adds to are `absent`.
+  static func resampled(
+    _ x: Tensor, _ axes: [ResizeAxis?], absent: Double
+  ) throws(ModelError) -> Tensor {
     var values = x.doubles()
     var shape = x.shape
     for (axis, resampled) in axes.enumerated() {
@@ -225,7 +232,7 @@ extension Resize {
               sum += weight * values[(o * resampled.input + index) * inner + i]
             }
             result[(o * resampled.output + place) * inner + i] =
-              resampled.taps[place].isEmpty ? Double(extrapolation) : sum
+              resampled.taps[place].isEmpty ? absent : sum
           }
         }
       }
@@ -237,7 +244,22 @@ extension Resize {
         min(max($0.rounded(.toNearestOrEven), Double(range.lowerBound)), Double(range.upperBound))
       }
     }
-    return [Tensor(x.element, shape, doubles: values)]
+    return Tensor(x.element, shape, doubles: values)
+  }
+}
+
+// MARK: - Gradient
+
+extension Resize: DifferentiableOperator {
+  package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
+    let shape = try site.operand(0).shape
+    var operands: [Term?] = []
+    for index in 1..<max(1, site.operandCount) {
+      operands.append(site.fact(index) == nil ? nil : try site.operand(index))
+    }
+    let byX = try site.apply(
+      ResizeGradient(self, shape: shape.dimensions), [site.gradient()] + operands)
+    return [byX]
   }
 }
 

@@ -22,6 +22,21 @@ package struct ResizeAxis: Sendable {
     }
   }
 
+  private init(input: Int, output: Int, taps: [[(index: Int, weight: Double)]]) {
+    self.input = input
+    self.output = output
+    self.taps = taps
+  }
+
+  /// The transpose: elements of the result add their multiples to the operand's.
+  func transposed() -> ResizeAxis {
+    var turned = [[(index: Int, weight: Double)]](repeating: [], count: input)
+    for (place, taps) in taps.enumerated() {
+      for tap in taps where tap.weight != 0 { turned[tap.index].append((place, tap.weight)) }
+    }
+    return ResizeAxis(input: output, output: input, taps: turned)
+  }
+
   /// The place in the operand that element `place` of the result comes from (`RZ7`).
   private static func origin(
     _ place: Double, _ coordinates: Resize.Coordinates, input: Double, output: Double,
