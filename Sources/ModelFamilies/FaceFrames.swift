@@ -61,6 +61,15 @@ struct FaceFrames {
     }
   }
 
+  /// A frame for each vector.
+  func draw(_ vectors: [[Float]], on host: any FamilyHost) throws(ModelError) {
+    let shape = row.type.dimensions?.count == 4 ? [1, 1] : []
+    try draw(vectors.count, on: host) { (indices) throws(ModelError) in
+      Tensor(
+        try Shape([indices.count, vectors[0].count] + shape), indices.flatMap { vectors[$0] })
+    }
+  }
+
   private func inputs(
     _ indices: [Int], _ rows: ([Int]) throws(ModelError) -> Tensor
   ) throws(ModelError) -> [String: Tensor] {

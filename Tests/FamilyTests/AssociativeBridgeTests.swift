@@ -31,6 +31,34 @@ import Testing
     #expect(measures.map(\.output) == ["logits", "address"])
   }
 
+  @Test(arguments: ["d1", "d2", "d3", "d4"])
+  func everyNetworkIsKnownInEveryDialect(dialect: String) throws {
+    let heads = try #require(FamilyModel(try graph("tiny/heads-\(dialect)"))?.parts.first)
+    #expect(heads.role == "lip-reader")
+    #expect(heads.trait("back-end") == "temporal-with-memories")
+    #expect(heads.trait("memory-heads") == "2")
+    #expect(heads.trait("memory-slots") == "7")
+    #expect(heads.trait("memories") == "4")
+    let speech = try #require(FamilyModel(try graph("tiny/speech-\(dialect)"))?.parts.first)
+    #expect(speech.role == "speech")
+    #expect(speech.trait("frames") == "75")
+    #expect(speech.trait("memory-slots") == "6")
+    #expect(speech.trait("mel-port") == "mel")
+    let temporal = try #require(FamilyModel(try graph("tiny/tcn-\(dialect)"))?.parts.first)
+    #expect(temporal.trait("back-end") == "temporal")
+    let both = try #require(
+      FamilyModel(try graph("tiny/gru-audio-visual-\(dialect)"))?.parts.first)
+    #expect(both.role == "audio-visual")
+  }
+
+  @Test(arguments: ["gru", "heads", "speech"], ["d2", "d3"])
+  func wrappersAndFixedBatchesChangeNothing(network: String, dialect: String) throws {
+    let fixed = try #require(FamilyModel(try graph("tiny/static-prefixed-\(network)-\(dialect)")))
+    #expect(fixed.parts[0].inputs[0].type.dimensions?[0].value == 2)
+    let open = try #require(FamilyModel(try graph("tiny/\(network)-\(dialect)")))
+    #expect(fixed.parts[0].traits == open.parts[0].traits)
+  }
+
   @Test func whatListensClaimsNothingAlone() throws {
     #expect(FamilyModel(try graph("gru-target-d3")) == nil)
     let parts = FamilyModel([
@@ -43,6 +71,24 @@ import Testing
 
   @Test(arguments: ["Softmax", "MaxPool", "Conv", "Div"])
   func aGraphThatLacksOnePartIsNoBridge(kind: String) throws {
-    #expect(FamilyModel(try graph("gru-d1").cut(kind)) == nil)
+    let cut = try graph("gru-d1").cut(kind)
+    #expect(FamilyModel(cut) == nil)
+    #expect(!ModelFamily.associativeBridge.nearMiss(cut).isEmpty)
+  }
+
+  @Test func nearMissesSayWhatIsMissing() throws {
+    let family = ModelFamily.associativeBridge
+    #expect(family.nearMiss(try graph("gru-d1")).isEmpty)
+    #expect(family.nearMiss(Graph()).isEmpty)
+    #expect(
+      family.nearMiss(try graph("gru-d1").cut("Softmax")) == [
+        "no input but lips and sound, N×1×80×C",
+        "a memory: softmax(radius · cosine) over constant keys",
+      ])
+    var small = Graph()
+    let clip = try small.addInput("video", TensorType(.float32, [1, 1, 29, 96, 96]))
+    try small.addOutput("logits", try small.appendOne(Relu(), named: "y", to: [clip]))
+    #expect(family.nearMiss(small).first == "frames of 112×112, not 96×96")
+    #expect(family.nearMiss(small).count == 3)
   }
 }

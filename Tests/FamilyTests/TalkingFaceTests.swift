@@ -17,6 +17,37 @@ enum Tiny {
   }
 }
 
+/// Exports with a fixed batch, whose names begin with a wrapper's.
+@Suite struct WrapperTests {
+  @Test(
+    arguments: [
+      ("audio-lip-memory", "generator"), ("context-aware-lip-sync", "lips"),
+      ("context-aware-lip-sync", "whole"), ("wav2-lip", "generator"), ("sync-critic", "critic"),
+      ("text-to-audio-embedding", "encoder"),
+    ], ["d1", "d3"])
+  func wrappersAndFixedBatchesChangeNothing(
+    network: (family: String, role: String), dialect: String
+  ) throws {
+    let graph = try Tiny.graph(
+      network.family, "static-prefixed-\(network.role)", dialect)
+    let model = try #require(FamilyModel(graph))
+    #expect(model.family.name == network.family)
+    let part = model.parts[0]
+    #expect(part.role == network.role)
+    #expect(part.inputs.allSatisfy { $0.type.dimensions?[0].value == 2 })
+    if dialect == "d1" { #expect(graph.nodes.contains { $0.name.contains("model") }) }
+    guard network.family != "audio-lip-memory" else {
+      // Its free counterpart has another size.
+      #expect(part.trait("memory-slots") == "96" && part.trait("memory-key-width") == "8")
+      return
+    }
+    let open = try #require(
+      FamilyModel(try Tiny.graph(network.family, network.role, dialect)))
+    // With a fixed length, an exporter folds the table that positions are cut from.
+    #expect(part.traits == open.parts[0].traits.filter { $0.name != "positions" })
+  }
+}
+
 @Suite struct ContextAwareLipSyncTests {
   static let family = "context-aware-lip-sync"
 
@@ -141,5 +172,12 @@ enum Tiny {
   func aGeneratorThatLacksAPartIsNone(kind: String) throws {
     let graph = try Tiny.graph("wav2-lip", "generator", "d3").cut(kind)
     #expect(FamilyModel(graph) == nil)
+  }
+
+  @Test(arguments: ["Sigmoid", "Concat"])
+  func nearMissesSayWhatIsMissing(kind: String) throws {
+    let whole = try Tiny.graph("wav2-lip", "generator", "d3")
+    #expect(ModelFamily.wav2Lip.nearMiss(whole).isEmpty)
+    #expect(!ModelFamily.wav2Lip.nearMiss(try whole.cut(kind)).isEmpty)
   }
 }

@@ -45,6 +45,28 @@ import Testing
     #expect(model.part("base")?.trait("memory-slots") == nil)
   }
 
+  @Test(arguments: ["d1", "d3"])
+  func aBaseMayBeContextAware(dialect: String) throws {
+    let context = "context-aware-lip-sync"
+    let model = try #require(
+      FamilyModel([
+        (name: "encoder", graph: try Tiny.graph(Self.family, "encoder", dialect)),
+        (name: "refine", graph: try Tiny.graph(Self.family, "refine", dialect)),
+        (name: "audio", graph: try Tiny.graph(context, "phones", dialect)),
+        (name: "context", graph: try Tiny.graph(context, "context", dialect)),
+        (name: "face", graph: try Tiny.graph(context, "face", dialect)),
+      ]))
+    #expect(model.family.name == Self.family)
+    #expect(model.parts.map(\.role) == ["encoder", "refine", "audio", "context", "base"])
+    #expect(model.part("context")?.trait("windows") == "5")
+    #expect(
+      model.links.map { "\($0.from.part) \($0.rule) \($0.to.part)" } == [
+        "encoder repeat-by-duration refine", "refine neighbours context",
+        "context middle-unit face",
+      ])
+    #expect(model.family.agreements(try #require(model.part("context"))).count == 1)
+  }
+
   @Test(arguments: ["Softmax", "Conv", "Gather"])
   func anEncoderThatLacksAPartIsNone(kind: String) throws {
     let whole = try Tiny.graph(Self.family, "encoder", "d3")

@@ -49,6 +49,15 @@ import Testing
     #expect(try Inspection(of: path("again.maq")).text.contains("setting    words: 24 lines"))
   }
 
+  /// Networks of no meaning, against what PyTorch computes.
+  @Test(arguments: ["heads", "speech"], ["d1", "d2", "d3", "d4"])
+  func everyNetworkGivesWhatPyTorchGives(network: String, dialect: String) throws {
+    var verification = Verification(model: file("tiny/\(network)-\(dialect).onnx"))
+    verification.golden = file("tiny/\(network)")
+    let outcome = try verification.run()
+    #expect(outcome.passed, "\(outcome.text)")
+  }
+
   @Test func videosThatCannotBeReadAreNamed() throws {
     let bundle = try convert("words.maq")
     func expect(

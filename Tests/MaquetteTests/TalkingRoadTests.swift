@@ -98,6 +98,58 @@ import Testing
     #expect(try distance(path("speech/f_aud.npy"), try #require(golden["f_speech"])) < 1e-2)
   }
 
+  /// Networks of no meaning, joined: what comes out is what the graphs give one by one.
+  @Test(arguments: ["d1", "d3"])
+  func aContextAwareFaceSpeaksFromText(dialect: String) throws {
+    let roles = [
+      ("text-to-audio-embedding", ["encoder", "refine", "speaker"]),
+      ("context-aware-lip-sync", ["phones", "context", "face"]),
+    ]
+    let conversion = Conversion(
+      models: roles.flatMap { (family, roles) in
+        roles.map { ($0, file("families/\(family)/tiny/\($0)-\(dialect).onnx")) }
+      }, output: path("joined.maq"))
+    #expect(try conversion.run().passed)
+    let golden = Dictionary(
+      try NumpyArchive.read(path: file("families/text-to-audio-embedding/tiny/joined.npz"))
+        .map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
+    var run = try execution(path("joined.maq"), "joined")
+    run.media.face = file("media/face.png")
+    run.media.options = [
+      "phones": "sil HH AH0 L OW1 sp Y EH1 S sil", "durations": "2 1 2 0 3 1 1 2 2 3",
+    ]
+    #expect(try run.run().frames == 17)
+    #expect(try distance(path("joined/f_aud.npy"), try #require(golden["f_aud"])) < 1e-4)
+    #expect(try distance(path("joined/lip_units.npy"), try #require(golden["lip_units"])) < 1e-4)
+    let frames = try NumpyArray.read(path: path("joined/frame.npy"))
+    let shown = try #require(golden["shown"]).integers()
+    let expected = try #require(golden["frame"]).doubles()
+    let area = 3 * 64 * 64
+    for (place, index) in shown.enumerated() {
+      let made = frames.doubles()[Int(index) * area..<(Int(index) + 1) * area]
+      #expect(zip(made, expected[(place * area)...]).allSatisfy { abs($0 - $1) < 1e-4 })
+    }
+
+    // The same bundle from speech, and with neighbours that come at once.
+    run.media.options = ["mode": "block"]
+    run.media.audio = try beginning("held-5.wav")
+    run.output = path("heard")
+    let outcome = try run.run()
+    #expect(outcome.figures["block-unit-cosine"] != nil)
+    #expect(outcome.frames == 27)
+
+    let tiny = "families/text-to-audio-embedding/tiny/"
+    _ = try Conversion(
+      models: [
+        ("encoder", file(tiny + "encoder-\(dialect).onnx")),
+        ("audio", file("families/context-aware-lip-sync/tiny/phones-\(dialect).onnx")),
+        ("base", file(tiny + "base-\(dialect).onnx")),
+      ], output: path("alone.maq")
+    ).run()
+    run.model = path("alone.maq")
+    #expect(#expect(throws: ModelError.self) { try run.run() }?.code == .usage)
+  }
+
   @Test func whatCannotBeSaidIsRefused() throws {
     let bundle = try textBundle()
     func code(_ change: (inout Execution) -> Void) throws -> ModelError.Code? {

@@ -45,7 +45,8 @@ PAPER = Configuration(
     500)
 SMALL = Configuration(
     "small", (8, 16, 32, 64), (16, 32), {"gru": 44, "tcn": 44, "speech": 64}, 64, 16, 4, 28, 64, 24)
-CONFIGURATIONS = {c.name: c for c in (PAPER, SMALL)}
+TINY = Configuration("tiny", (4, 4, 8, 8), (4, 4), {"gru": 6, "tcn": 6, "speech": 6}, 6, 4, 2, 7, 8, 5)
+CONFIGURATIONS = {c.name: c for c in (PAPER, SMALL, TINY)}
 PAPER_PARAMETERS = {
     "visual_front": 11_186_688, "audio_front": 4_100_224, "memory": 1_140_224, "gru": 8_389_108,
     "tcn": 25_187_828, "speech": 12_552_752}

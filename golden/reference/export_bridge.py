@@ -1,6 +1,6 @@
 """Exports the denoiser and the bridges, graph by graph, with what PyTorch computes.
 
-    python golden/reference/export_bridge.py GRAPH… --size paper|small --output FOLDER
+    python golden/reference/export_bridge.py GRAPH… --size paper|small|tiny --output FOLDER
         [--dialect D1 …] [--checkpoint FOLDER] [--static] [--prefix model]
 
 writes FOLDER/GRAPH-DIALECT.onnx and FOLDER/GRAPH/set_0.npz. `--checkpoint` is the folder where
@@ -121,7 +121,7 @@ def bridge_graph(graph, size, checkpoint, frames):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("graphs", nargs="*", metavar="GRAPH", default=[])
-    parser.add_argument("--size", choices=("paper", "small"), required=True)
+    parser.add_argument("--size", choices=bridge.CONFIGURATIONS, required=True)
     parser.add_argument("--dialect", choices=export.DIALECTS, nargs="+", default=list(export.DIALECTS))
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--checkpoint", type=Path)

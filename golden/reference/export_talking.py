@@ -3,7 +3,7 @@
     python golden/reference/export_talking.py GRAPH… --size paper|small|tiny --output FOLDER
         [--dialect D1 …] [--checkpoint FOLDER] [--static] [--prefix model]
 
-writes FOLDER/GRAPH-DIALECT.onnx and FOLDER/GRAPH.npz, inputs and outputs of two samples as
+writes FOLDER/GRAPH-DIALECT.onnx and FOLDER/GRAPH/set_0.npz, inputs and outputs of two samples as
 PyTorch computes them. Without names every graph is written; `--checkpoint` is the folder where
 train_speaking.py's stages left their weights; other weights are seeded and settled.
 
@@ -222,8 +222,9 @@ def main():
         with torch.no_grad():
             results = module(*example)
         results = results if isinstance(results, tuple) else (results,)
-        np.savez(arguments.output / f"{name}.npz",
-                 **{k: x.numpy() for k, (x, _) in inputs.items()},
+        folder = arguments.output / name
+        folder.mkdir(exist_ok=True)
+        np.savez(folder / "set_0.npz", **{k: x.numpy() for k, (x, _) in inputs.items()},
                  **{k: y.numpy() for k, y in zip(outputs, results)})
         if arguments.prefix:
             module = Named(arguments.prefix, module)

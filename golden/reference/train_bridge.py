@@ -3,11 +3,13 @@
     python golden/reference/make_bridge_corpus.py --output CORPUS
     python golden/reference/train_bridge.py --corpus CORPUS --output FOLDER [--seconds 900]
 
-writes FOLDER/gru.pt, tcn.pt and speech.pt, and FOLDER/bridge.log. There is little time, so the
+writes FOLDER/gru.pt, tcn.pt, speech.pt and heads.pt, and FOLDER/bridge.log. There is little time, so the
 visual front is taught first what it has to see, shapes of the mouth and whose face it is, on
 short clips. Then it stays as it is, and the rest learns from its features. The losses of the
 rest are the published ones: an answer from lips alone and one from lips with real sound, the
-memory's reconstruction of the sound, and the divergence of the two addresses.
+memory's reconstruction of the sound, and the divergence of the two addresses. The multi-head network has a
+front of another kind, taught in the same way, and its own losses: its slots lie at right angles and point where
+the sound they stand for points.
 """
 
 import argparse
@@ -124,10 +126,25 @@ def answer_loss(kind, answer, wanted):
     return F.cross_entropy(answer, wanted)
 
 
+def losses_of_heads(network, visual, rows, wanted):
+    between = network.back.tcn.mb_ms_tcn
+    memories = [network.mem, *(getattr(between, f"mem{k}") for k in (1, 2, 3))]
+    fixed, recall, angles = rows.detach(), 0, 0
+    for memory in memories:
+        slots = F.normalize(memory.value, dim=1)
+        recall = recall + (1 - F.cosine_similarity(memory.target(fixed)[1], fixed)).mean()
+        angles = angles + (torch.eye(len(slots), device=slots.device) - slots @ slots.T).abs().mean()
+    read, _ = network.mem(visual.reshape(rows.shape))
+    answer, _ = network.back(read.view(visual.shape))
+    return {"lips": F.cross_entropy(answer, wanted), "recall": recall, "angles": angles}
+
+
 def losses(network, visual, audio, wanted):
     heard = network.a_front(audio)
     b, t, width = visual.shape
     rows = heard.reshape(b * t, width)
+    if network.kind == "heads":
+        return losses_of_heads(network, visual, rows, wanted)
     fixed = rows.detach()
     target = network.mem.target(fixed)
     # only the sound writes values: the lips read them as they are
@@ -147,23 +164,25 @@ def losses(network, visual, audio, wanted):
 @torch.no_grad()
 def measure_words(network, corpus):
     network.eval()
-    right = {"lips": 0, "top5": 0, "flip": 0, "both": 0}
+    right = {k: 0 for k in ("lips", "top5", "flip") + (() if network.kind == "heads" else ("both",))}
     total, usage, divergence = 0, 0, []
     for video, audio, label in corpus.held_out_words():
         logits, address = network(video)
         right["lips"] += int((logits.argmax(1) == label).sum())
         right["top5"] += int((logits.topk(5, 1).indices == label[:, None]).any(1).sum())
         right["flip"] += int(((logits + network(video.flip(-1))[0]).argmax(1) == label).sum())
+        usage = usage + address.sum(0)
+        total += len(label)
+        if network.kind == "heads":  # which answers from lips alone, each head with an address of its own
+            continue
         right["both"] += int((bridge.AudioVisual(network)(video, audio).argmax(1) == label).sum())
         target = bridge.Target(network)(audio)
         divergence.append(float(F.kl_div(torch.log(address + 1e-13), target, reduction="batchmean")))
-        usage = usage + address.sum(0)
-        total += len(label)
     network.train()
-    share = usage / usage.sum()
+    share = (usage / usage.sum()).flatten()
     used = int((share > 0.2 / len(share)).sum())
     accuracy = "  ".join(f"{k} {v / total:.3f}" for k, v in right.items())
-    kl = f"  KL {np.mean(divergence):.3f}"
+    kl = f"  KL {np.mean(divergence):.3f}" if divergence else ""
     return f"accuracy of {total} held-out clips: {accuracy}  slots used {used} of {len(share)}{kl}"
 
 
@@ -206,7 +225,14 @@ def set_rate(optimiser, rate):
 
 def teach_front(front, corpus, generator, clock, say):
     """Mouth shapes and identities by two linear readings that are thrown away."""
-    width = front.resnet.layer4[1].bn2.num_features
+    for module in front.train().modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(memory_format=torch.channels_last)
+        elif isinstance(module, nn.Conv3d):
+            module.to(memory_format=torch.channels_last_3d)
+        elif isinstance(module, nn.Dropout):
+            module.p = 0.05
+    width = bridge.SMALL.feature
     shape, identity = nn.Linear(width, 4).to(corpus.device), nn.Linear(width, corpus.identities).to(corpus.device)
     parameters = [*front.parameters(), *shape.parameters(), *identity.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=1e-3)
@@ -253,7 +279,8 @@ def teach_rest(network, data, generator, clock, say):
     sums = {}
     network.train()
     network.v_front.eval()
-    network.mem.dropout.p = MEMORY_DROPOUT
+    if network.kind != "heads":
+        network.mem.dropout.p = MEMORY_DROPOUT
     while (rate := clock.rate()) is not None:
         set_rate(optimiser, rate)
         rows = torch.randint(0, len(data[0]), (batch,), generator=generator, device=device)
@@ -281,9 +308,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, default=900, help="of teaching, in all")
+    parser.add_argument("--seconds", type=float, default=900, help="of teaching, about")
     parser.add_argument("--steps", type=int, help="of each stage, whatever the time")
-    parser.add_argument("--only", choices=("gru", "tcn", "speech"), help="go on with FOLDER's weights of one")
+    parser.add_argument("--only", choices=("gru", "tcn", "speech", "heads"), help="go on with FOLDER's weights of one")
     parser.add_argument("--looks", type=int, default=2, help="faces for each clip")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -302,33 +329,39 @@ def main():
     generator = torch.Generator(device).manual_seed(1)
     torch.manual_seed(1)
     corpus = Corpus(arguments.corpus, device)
-    networks = {k: bridge.make("small", k, seed=1).to(device) for k in ("gru", "tcn", "speech")}
-    front = networks["gru"].v_front.train()
-    for module in front.modules():
-        if isinstance(module, (nn.Conv2d, nn.Conv3d)):
-            module.to(memory_format=torch.channels_last if isinstance(module, nn.Conv2d)
-                      else torch.channels_last_3d)
-    front.dropout.p = 0.05
-    shares = {"gru": 0.2, "tcn": 0.1, "speech": 0.2}
-    if arguments.only:
-        kind, network = arguments.only, networks[arguments.only]
-        network.load_state_dict(torch.load(arguments.output / f"{kind}.pt", weights_only=True))
-        network.v_front.eval()
-        data = features(network.v_front, corpus, generator, kind, arguments.looks, say)
-        teach_rest(network, data, generator, Clock(arguments.seconds, 4e-3, arguments.steps), say)
-        say((measure_speech if kind == "speech" else measure_words)(network, corpus))
-        save(kind, network)
-        return
-    teach_front(front, corpus, generator, Clock(0.5 * arguments.seconds, 4e-3, arguments.steps), say)
-    save("front", front)
-    for kind, network in networks.items():
-        network.v_front.load_state_dict(front.state_dict())
-        if kind != "tcn":
-            data = features(front, corpus, generator, kind, 1 if arguments.steps else arguments.looks, say)
-        clock = Clock(shares[kind] * arguments.seconds, 3e-3, arguments.steps)
+    kinds = ("gru", "tcn", "speech", "heads")
+    networks = {k: bridge.make("small", k, seed=1).to(device) for k in kinds}
+    shares = {"gru": 0.2, "tcn": 0.1, "speech": 0.2, "heads": 0.2}
+
+    def clock(share, peak):
+        return Clock(share * arguments.seconds, peak, arguments.steps)
+
+    def look(kind, looks):
+        return features(networks[kind].v_front, corpus, generator, kind, looks, say)
+
+    def teach(kind, data, clock):
+        network = networks[kind]
         teach_rest(network, data, generator, clock, say)
         say((measure_speech if kind == "speech" else measure_words)(network, corpus))
         save(kind, network)
+
+    if arguments.only:
+        kind = arguments.only
+        networks[kind].load_state_dict(torch.load(arguments.output / f"{kind}.pt", weights_only=True))
+        teach(kind, look(kind, arguments.looks), clock(1, 4e-3))
+        return
+    front = networks["gru"].v_front
+    teach_front(front, corpus, generator, clock(0.3, 4e-3), say)
+    for kind, network in networks.items():
+        own = network.v_front
+        if kind == "heads":
+            own.frontend.load_state_dict(front.frontend.state_dict())
+            teach_front(own, corpus, generator, clock(0.3, 4e-3), say)
+        else:
+            own.load_state_dict(front.state_dict())
+        if kind != "tcn":  # which answers for the same clips
+            data = look(kind, 1 if arguments.steps else arguments.looks)
+        teach(kind, data, clock(shares[kind], 3e-3))
 
 
 if __name__ == "__main__":

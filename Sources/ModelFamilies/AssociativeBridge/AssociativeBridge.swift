@@ -13,6 +13,7 @@ extension ModelFamily {
     roles: ["lip-reader", "audio-visual", "speech", "target"],
     supporting: ["target"],
     recognise: AssociativeBridge.recognise,
+    nearMiss: AssociativeBridge.nearMiss,
     settings: [Option("words", "the words of the classes, one a line")],
     options: [
       Option("flip", "yes: read the mirrored frames as well, and add what both say"),
@@ -77,6 +78,35 @@ package enum AssociativeBridge {
     traits += [.init("classes", "\(classes)"), .init("logits-port", rest[0].name)]
     if audio != nil { return memories.isEmpty ? .init("audio-visual", traits) : nil }
     return memories.isEmpty ? nil : .init("lip-reader", traits)
+  }
+
+  /// Told for graphs that watch a clip of square grey frames, N×1×T×S×S.
+  @Sendable static func nearMiss(_ graph: Graph) -> [String] {
+    let view = GraphView(graph)
+    let clips = view.inputs {
+      $0.count == 5 && $0[1] == 1 && $0[3] != nil && $0[3] == $0[4]
+    }
+    guard recognise(graph) == nil, clips.count == 1 else { return [] }
+    var missing: [String] = []
+    if let size = view.extents(clips[0].value)?[3], size != side {
+      missing.append("frames of \(side)×\(side), not \(size)×\(size)")
+    }
+    let hears = view.inputs { isAudio($0) }.count
+    if graph.inputs.count != 1 + min(hears, 1) {
+      missing.append("no input but lips and sound, N×1×\(bands)×C")
+    }
+    if !hasFront(view) {
+      missing.append("a convolution of 5×7×7 over time and space, and a pooling over space")
+    }
+    switch (hears, addresses(view).count) {
+    case (0, 0): missing.append("a memory: softmax(radius · cosine) over constant keys")
+    case (1..., 1...): missing.append("no memory, for sound takes its place")
+    default: break
+    }
+    if missing.isEmpty {
+      missing.append("one output N×classes or N×\(bands)×C besides the address")
+    }
+    return missing
   }
 
   private static func isVideo(_ extents: [Int?]?) -> Bool {

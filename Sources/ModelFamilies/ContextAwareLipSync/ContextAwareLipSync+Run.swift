@@ -8,12 +8,25 @@ extension ContextAwareLipSync {
     case centre
     /// As many frames at once as there are windows, of which the inner ones count.
     case block
+
+    /// What the option says; centre where nothing is said.
+    init(_ media: MediaInputs) throws(ModelError) {
+      guard let name = media.options["mode"] else {
+        self = .centre
+        return
+      }
+      guard let mode = Mode(rawValue: name) else {
+        let known = Mode.allCases.map(\.rawValue).joined(separator: " or ")
+        throw ModelError(.usage, "option 'mode' is \(known), not '\(name)'")
+      }
+      self = mode
+    }
   }
 
   @Sendable static func perform(
     _ model: FamilyModel, _ media: MediaInputs, _ host: any FamilyHost
   ) throws(ModelError) {
-    let mode = try mode(media)
+    let mode = try Mode(media)
     let shift = Int(try media.number("shift", in: -5...5) ?? 0)
     let windows = try SpeechWindows(try media.requireRecording(), shift: shift)
     if let whole = model.part("whole") {
@@ -23,29 +36,11 @@ extension ContextAwareLipSync {
       try drawWhole(whole, windows, media, host)
     } else {
       let face = try FaceFrames(try model.require("face"), media, row: "lip units", FaceVector.fits)
-      let units = try LipUnits(model, windows, host).all(mode)
-      let shape = face.row.type.dimensions?.count == 4 ? [1, 1] : []
-      try face.draw(windows.count, on: host) { (indices) throws(ModelError) in
-        Tensor(
-          try Shape([indices.count, units[0].count] + shape), indices.flatMap { units[$0] })
-      }
-      if !host.isCalibrating {
-        let tensor = Tensor(try Shape([units.count, units[0].count]), units.flatMap { $0 })
-        try host.show(.rows("lip_units", tensor))
-      }
+      try face.draw(try LipUnits(model, windows, host).all(mode), on: host)
     }
     if let recording = media.recording, !host.isCalibrating {
       try host.show(.speech(recording))
     }
-  }
-
-  private static func mode(_ media: MediaInputs) throws(ModelError) -> Mode {
-    guard let name = media.options["mode"] else { return .centre }
-    guard let mode = Mode(rawValue: name) else {
-      let known = Mode.allCases.map(\.rawValue).joined(separator: " or ")
-      throw ModelError(.usage, "option 'mode' is \(known), not '\(name)'")
-    }
-    return mode
   }
 
   /// The frames that `count` neighbours around `index` are; the first and the last stand for those beyond.
@@ -71,48 +66,65 @@ extension ContextAwareLipSync {
 
 /// A lip motion unit for each frame.
 struct LipUnits {
-  private let windows: SpeechWindows
+  /// What a frame tells its neighbours.
+  private enum Source {
+    case windows(SpeechWindows)
+    /// What the phone encoder made of each frame, where it is a part of its own: once for each frame rather
+    /// than once for each neighbour. Or what a text is thought to sound like.
+    case features([[Float]])
+  }
+
+  private let source: Source
+  private let count: Int
   private let host: any FamilyHost
   private let part: FamilyModel.Part
   private let width: Int
-  /// What the phone encoder made of each frame, where it is a part of its own: once for each frame rather
-  /// than once for each neighbour.
-  private let features: [[Float]]?
 
   init(
     _ model: FamilyModel, _ windows: SpeechWindows, _ host: any FamilyHost
   ) throws(ModelError) {
-    self.windows = windows
-    self.host = host
     if let lips = model.part("lips") {
-      part = lips
-      features = nil
+      try self.init(lips, .windows(windows), windows.count, host)
     } else {
-      part = try model.require("context")
-      features = try windows.features(try model.require("phones"), on: host)
+      let context = try model.require("context")
+      try self.init(
+        context, features: try windows.features(try model.require("phones"), on: host), host)
     }
+  }
+
+  /// Units of a feature for each frame.
+  init(
+    _ context: FamilyModel.Part, features: [[Float]], _ host: any FamilyHost
+  ) throws(ModelError) {
+    try self.init(context, .features(features), features.count, host)
+  }
+
+  private init(
+    _ part: FamilyModel.Part, _ source: Source, _ count: Int, _ host: any FamilyHost
+  ) throws(ModelError) {
+    self.part = part
+    self.source = source
+    self.count = count
+    self.host = host
     width = try part.count("windows")
   }
 
-  /// Units of features that came from elsewhere, such as from text.
-  init(
-    _ context: FamilyModel.Part, features: [[Float]], _ windows: SpeechWindows,
-    _ host: any FamilyHost
-  ) throws(ModelError) {
-    part = context
-    self.features = features
-    self.windows = windows
-    self.host = host
-    width = try context.count("windows")
-  }
-
+  /// Every frame's unit, which is shown as well.
   func all(_ mode: ContextAwareLipSync.Mode) throws(ModelError) -> [[Float]] {
     if host.isCalibrating { return try calibrated() }
+    let units = try made(mode)
+    try host.show(
+      .rows(
+        "lip_units", Tensor(try Shape([count, units[0].count]), units.flatMap { $0 })))
+    return units
+  }
+
+  private func made(_ mode: ContextAwareLipSync.Mode) throws(ModelError) -> [[Float]] {
     switch mode {
-    case .centre: return try centred(Array(0..<windows.count))
+    case .centre: return try centred(Array(0..<count))
     case .block:
       let units = try blocks()
-      let compared = FaceFrames.spread(windows.count, 25)
+      let compared = FaceFrames.spread(count, 25)
       let truth = try centred(compared)
       let cosines = zip(compared, truth).map { Similarity.cosine(units[$0], $1) }
       let mean = cosines.reduce(0, +) / Double(max(cosines.count, 1))
@@ -127,9 +139,9 @@ struct LipUnits {
 
   /// Units of the frames that calibration looks at; the others stand still.
   private func calibrated() throws(ModelError) -> [[Float]] {
-    let chosen = FaceFrames.spread(windows.count, ModelFamily.calibrationSamples)
+    let chosen = FaceFrames.spread(count, ModelFamily.calibrationSamples)
     let made = try centred(chosen)
-    var units = [[Float]](repeating: made[0], count: windows.count)
+    var units = [[Float]](repeating: made[0], count: count)
     for (frame, unit) in zip(chosen, made) { units[frame] = unit }
     return units
   }
@@ -142,7 +154,7 @@ struct LipUnits {
       let chosen = (start..<start + batch).map { frames[min($0, frames.count - 1)] }
       let rows = try run(
         chosen.map {
-          ContextAwareLipSync.neighbours(of: $0, windows: width, count: windows.count)
+          ContextAwareLipSync.neighbours(of: $0, windows: width, count: count)
         })
       units += rows.map { $0[width / 2] }.prefix(min(batch, frames.count - start))
     }
@@ -154,11 +166,11 @@ struct LipUnits {
     let inner = width / 2 + 1
     let margin = (width - inner) / 2
     var units: [[Float]] = []
-    while units.count < windows.count {
+    while units.count < count {
       let first = units.count - margin
-      let indices = (first..<first + width).map { min(max($0, 0), windows.count - 1) }
+      let indices = (first..<first + width).map { min(max($0, 0), count - 1) }
       units += try run([indices])[0][margin..<margin + inner]
-        .prefix(windows.count - units.count)
+        .prefix(count - units.count)
     }
     return units
   }
@@ -177,15 +189,17 @@ struct LipUnits {
   }
 
   private func input(_ groups: [[Int]]) throws(ModelError) -> Tensor {
-    if let features {
+    switch source {
+    case .features(let features):
       return Tensor(
         try Shape([groups.count, width, features[0].count]),
         groups.flatMap { $0.flatMap { features[$0] } })
+    case .windows(let windows):
+      return Tensor(
+        try Shape([
+          groups.count, width, 1, MelSpectrogram.bands, MelSpectrogram.windowColumns,
+        ]),
+        groups.flatMap { $0.flatMap { windows.mel.window(at: windows.starts[$0]) } })
     }
-    return Tensor(
-      try Shape([
-        groups.count, width, 1, MelSpectrogram.bands, MelSpectrogram.windowColumns,
-      ]),
-      groups.flatMap { $0.flatMap { windows.mel.window(at: windows.starts[$0]) } })
   }
 }

@@ -83,7 +83,7 @@ package enum ContextAwareLipSync {
   }
 
   /// Features of W frames to as many units of the same width.
-  private static func context(_ view: GraphView) -> [ModelFamily.Trait]? {
+  static func context(_ view: GraphView) -> [ModelFamily.Trait]? {
     guard view.graph.inputs.count == 1, view.graph.outputs.count == 1, view.count("Conv") == 0,
       let attention = view.attention,
       let features = view.extents(view.graph.inputs[0].value), features.count == 3,
@@ -162,13 +162,16 @@ package enum ContextAwareLipSync {
         return ModelFamily.Agreement(
           output: port.name, measure: .peakRatio(range: 2, atLeast: 35),
           reason: "above 35 dB the two pictures cannot be told apart side by side")
-      case "lips", "context":
-        return ModelFamily.Agreement(
-          output: port.name, measure: .cosine(atLeast: 0.99),
-          reason: "a unit that points elsewhere moves other lips; training itself reaches no more")
+      case "lips", "context": return unitAgreement(port.name)
       default: return nil
       }
     }
+  }
+
+  static func unitAgreement(_ output: String) -> ModelFamily.Agreement {
+    ModelFamily.Agreement(
+      output: output, measure: .cosine(atLeast: 0.99),
+      reason: "a unit that points elsewhere moves other lips; training itself reaches no more")
   }
 }
 

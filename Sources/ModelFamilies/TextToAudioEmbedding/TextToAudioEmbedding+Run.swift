@@ -34,16 +34,20 @@ extension TextToAudioEmbedding {
     }
   }
 
+  /// The base draws features as they are, or what its context makes of them.
   private static func draw(
     _ features: [[Float]], _ model: FamilyModel, _ media: MediaInputs, _ host: any FamilyHost
   ) throws(ModelError) {
+    let mode = try ContextAwareLipSync.Mode(media)
+    var vectors = features
+    if let context = model.part("context") {
+      vectors = try LipUnits(context, features: features, host).all(mode)
+    } else if media.options["mode"] != nil {
+      throw ModelError(.usage, "option 'mode' is for faces that see frames in their context")
+    }
     let face = try FaceFrames(
       try model.require("base"), media, row: "features, N×C", FaceVector.fits)
-    let shape = face.row.type.dimensions?.count == 4 ? [1, 1] : []
-    try face.draw(features.count, on: host) { (indices) throws(ModelError) in
-      Tensor(
-        try Shape([indices.count, features[0].count] + shape), indices.flatMap { features[$0] })
-    }
+    try face.draw(vectors, on: host)
   }
 
   /// How far features of the text are from those of a recording of it, frame by frame.

@@ -6,14 +6,15 @@ import TensorCore
 /// the features that a talking face makes of speech, so that one face speaks from text or from audio.
 ///
 /// Parts are an encoder of phones with their durations, a refiner of what they become frame by frame, an encoder
-/// of the speaker's face, the talking face's own encoder of speech, and the talking face from features on. Widths,
-/// heads, layers, vocabulary and face sizes are the files' own.
+/// of the speaker's face, the talking face's own encoder of speech, and the talking face from features on: one that
+/// remembers lips, one that does not, or a context-aware one in its two parts. Widths, heads, layers, vocabulary and
+/// face sizes are the files' own.
 extension ModelFamily {
   package static let textToAudioEmbedding = ModelFamily(
     name: "text-to-audio-embedding",
     title: "text-driven talking face",
-    roles: ["encoder", "refine", "speaker", "audio", "base"],
-    supporting: ["refine", "speaker", "audio"],
+    roles: ["encoder", "refine", "speaker", "audio", "context", "base"],
+    supporting: ["refine", "speaker", "audio", "context"],
     recognise: TextToAudioEmbedding.recognise,
     nearMiss: TextToAudioEmbedding.nearMiss,
     links: TextToAudioEmbedding.links,
@@ -25,6 +26,8 @@ extension ModelFamily {
       Option("stretch", "what every duration is multiplied by; 0.5 speaks twice as fast"),
       Option("durations", "video frames of each phone, in place of the model's own"),
       Option("phones", "what to say as phones, in place of a text"),
+      Option(
+        "mode", "how a context-aware base finds neighbours: centre, or block, which is faster"),
     ],
     media: [.text, .audio, .face],
     perform: TextToAudioEmbedding.perform,
@@ -44,6 +47,9 @@ enum TextToAudioEmbedding {
     let view = GraphView(graph)
     if let traits = encoder(view) { return ModelFamily.Recognition("encoder", traits) }
     if let traits = refine(view) { return ModelFamily.Recognition("refine", traits) }
+    if let traits = ContextAwareLipSync.context(view) {
+      return ModelFamily.Recognition("context", traits)
+    }
     if let traits = speaker(view) { return ModelFamily.Recognition("speaker", traits) }
     if let traits = base(view) { return ModelFamily.Recognition("base", traits) }
     if let width = view.speechFeature {
@@ -230,8 +236,14 @@ enum TextToAudioEmbedding {
     if let from = end("encoder", \.outputs, 3), let to = end("refine", \.inputs, 3) {
       links.append(ModelFamily.Link(from, to, rule: "repeat-by-duration"))
     }
-    if let from = end("refine", \.outputs, 3), let to = end("base", \.inputs, 2) {
-      links.append(ModelFamily.Link(from, to, rule: "frame-by-frame"))
+    let unit = end("base", \.inputs, 2)
+    if let to = end("context", \.inputs, 3), let from = end("context", \.outputs, 3), let unit {
+      if let feature = end("refine", \.outputs, 3) {
+        links.append(ModelFamily.Link(feature, to, rule: "neighbours"))
+      }
+      links.append(ModelFamily.Link(from, unit, rule: "middle-unit"))
+    } else if let from = end("refine", \.outputs, 3), let unit {
+      links.append(ModelFamily.Link(from, unit, rule: "frame-by-frame"))
     }
     return links
   }
@@ -253,6 +265,7 @@ enum TextToAudioEmbedding {
         return ModelFamily.Agreement(
           output: port.name, measure: .cosine(atLeast: 0.99),
           reason: "features of text and of speech are further apart than that")
+      case ("context", 3): return ContextAwareLipSync.unitAgreement(port.name)
       default: return nil
       }
     }
