@@ -35,6 +35,8 @@ extension Conversion {
     let family: String?
     let sourceBytes: Int
     let bundleBytes: Int
+    /// What each eight-bit weight takes of the bundle, where it has any.
+    let bitsPerWeight: Double?
     let sourceNodes: Int
     let nodes: Int
     let rewrites: Int
@@ -59,7 +61,8 @@ extension Conversion {
         "  family      \(family ?? "none that Maquette knows")",
         "  nodes       \(sourceNodes) → \(nodes) by \(rewrites) rewrites",
         "  size        \(Figure.bytes(sourceBytes)) → \(Figure.bytes(bundleBytes)) "
-          + String(format: "(%.3f of the source)", ratio),
+          + String(format: "(%.3f of the source)", ratio)
+          + (bitsPerWeight.map { ", \(Figure.bits($0)) a weight" } ?? ""),
       ]
       if parts.count > 1 {
         for part in parts {

@@ -56,7 +56,8 @@ final class PartObserver {
 
   func quantized(_ request: Conversion, _ family: FamilyModel?) throws(ModelError) -> ModelPart {
     var quantizer = Quantizer(
-      method: request.method, rounding: request.rounding, keptFloat: request.keptFloat)
+      method: request.method, rounding: request.rounding,
+      weightNoise: request.weightNoise, keptFloat: request.keptFloat)
     quantizer.keepFloat(by: family, in: prepared)
     let made = try quantizer.quantize(calibration)
     return ModelPart(name: part.name, graph: made.graph, record: made.record)

@@ -24,6 +24,8 @@ package struct Conversion: Sendable {
   package var method = CalibrationMethod.mse
   /// How weights become integers.
   package var rounding = WeightRounding.corrected
+  /// What rounding weights may add to the sums of layers, as a share of what rounding their results adds.
+  package var weightNoise = 0.0
   /// A folder of samples whose inputs, and outputs where it has them, become the bundle's goldens.
   package var golden: String?
   /// Names of nodes to keep in float.
@@ -157,6 +159,7 @@ package struct Conversion: Sendable {
       precision: precision == .int8 || wasQuantized ? "int8" : "float32",
       family: family?.family.name,
       sourceBytes: sources.reduce(0) { $0 + $1.file.byteCount }, bundleBytes: bytes.count,
+      bitsPerWeight: try BundleReader(bytes: bytes).header.bitsPerWeight,
       sourceNodes: sourceNodes.reduce(0, +), nodes: nodes, rewrites: rewrites,
       calibrationSamples: outcomes.map(\.calibrationSamples).max() ?? 0, adopted: adopted,
       int8Nodes: integer,
@@ -171,6 +174,7 @@ package struct Conversion: Sendable {
     if precision == .int8 {
       options["method"] = method.rawValue
       options["rounding"] = rounding.rawValue
+      options["weight-noise"] = String(weightNoise)
     }
     if !keptFloat.isEmpty { options["kept-float"] = keptFloat.sorted().joined(separator: " ") }
     return options

@@ -51,6 +51,8 @@ package struct Inspection: Report {
   let operators: [OperatorCount]
   let parameters: Int
   let weights: [Weights]
+  /// What each of a bundle's eight-bit weights takes of the file.
+  let bitsPerWeight: Double?
   let goldens: Int
   /// The file was quantized before Maquette read it, and its scales and zero points are kept.
   let adopted: Bool
@@ -103,6 +105,7 @@ package struct Inspection: Report {
     let graphs = file.parts.flatMap(\.graph.withInner)
     nodes = graphs.reduce(0) { $0 + $1.nodes.count }
     (operators, weights) = Inspection.counts(graphs)
+    bitsPerWeight = file.bitsPerWeight
     parameters = weights.reduce(0) { $0 + $1.elements }
     goldens = file.parts.reduce(0) { $0 + $1.goldens.count }
     let records = file.parts.compactMap(\.record)
@@ -234,6 +237,7 @@ package struct Inspection: Report {
       ])
     }
     lines += table.lines
+    if let bitsPerWeight { lines.append("stored     \(Figure.bits(bitsPerWeight)) a weight") }
     var kinds = TextTable(["operator", "nodes", "on int8"], numeric: [1, 2])
     for item in operators { kinds.add([item.name, "\(item.count)", "\(item.int8)"]) }
     kinds.add(["all", "\(nodes)", "\(operators.reduce(0) { $0 + $1.int8 })"])

@@ -35,6 +35,8 @@ struct ModelFile {
   let family: FamilyModel?
   let join: BundleJoin?
   let byteCount: Int
+  /// What each of a bundle's eight-bit weights takes of the file, where it has any.
+  let bitsPerWeight: Double?
   /// What a bundle says about where it came from.
   let manifest: BundleManifest?
 
@@ -55,10 +57,13 @@ struct ModelFile {
       family = FamilyModel(graph)
       join = nil
       manifest = nil
+      bitsPerWeight = nil
       return
     }
     form = .bundle
-    let contents = try BundleReader(path: path).contents(operators: allOperators, goldens: wanted)
+    let reader = try BundleReader(path: path)
+    bitsPerWeight = reader.header.bitsPerWeight
+    let contents = try reader.contents(operators: allOperators, goldens: wanted)
     guard !contents.graphs.isEmpty else {
       throw ModelError(.malformedInput, "bundle '\(path)' has no graph")
     }

@@ -84,6 +84,8 @@ enum Figure {
     value.isInfinite ? (value < 0 ? "−∞ dB" : "∞ dB") : String(format: "%.1f dB", value)
   }
 
+  static func bits(_ value: Double) -> String { String(format: "%.2f bits", value) }
+
   static func error(_ value: Double) -> String {
     value == 0 ? "0" : String(format: "%.2g", value)
   }

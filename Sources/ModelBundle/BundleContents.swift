@@ -14,6 +14,9 @@ package struct BundleContents: Sendable {
 
   /// The name of the graph in a bundle that has only one.
   package static let mainGraph = "main"
+  /// The names of sections of tensors: of graphs, and of golden cases alone.
+  static let constantTensors = "constants"
+  static let goldenTensors = "goldens"
   package static let manifestRecord = "manifest"
   package static let calibrationRecord = "calibration"
   package static let familyRecord = "family"

@@ -9,15 +9,16 @@ package struct BundleHeader: Sendable, Hashable {
     var order: Int { Kind.allCases.firstIndex(of: self) ?? 0 }
   }
 
-  /// A stretch of the file that is one zstd frame. Sections follow each other without gaps.
+  /// A stretch of the file that is packed by itself. Sections follow each other without gaps.
   package struct Section: Sendable, Hashable {
     package let kind: Kind
     package let name: String
     /// Of the content.
     package let digest: Digest
     package let byteCount: Int
-    /// Of the frame.
+    /// Of what the file has.
     package let storedByteCount: Int
+    package var coding = SectionCoding.zstd
   }
 
   /// A tensor: the next bytes of the content of its section.
@@ -32,15 +33,37 @@ package struct BundleHeader: Sendable, Hashable {
   package let sections: [Section]
   package let tensors: [Entry]
 
-  var json: JSON {
+  /// Bits of the file that an eight-bit weight takes on average: in sections that hold nothing else and no goldens.
+  package var bitsPerWeight: Double? {
+    var (bytes, weights) = (0, 0)
+    for (section, members) in zip(sections, members)
+    where section.name != BundleContents.goldenTensors && !members.isEmpty
+      && members.allSatisfy({ WeightCoder.canCode(tensors[$0].element) })
+    {
+      bytes += section.storedByteCount
+      weights += section.byteCount
+    }
+    return weights == 0 ? nil : 8 * Double(bytes) / Double(weights)
+  }
+
+  /// The numbers of the tensors of each section.
+  var members: [[Int]] {
+    var members = [[Int]](repeating: [], count: sections.count)
+    for (number, entry) in tensors.enumerated() { members[entry.section].append(number) }
+    return members
+  }
+
+  func json(version: Int) -> JSON {
     [
       "sections": .array(
         sections.map { section in
-          [
+          var members: [String: JSON] = [
             "kind": .string(section.kind.rawValue), "name": .string(section.name),
             "sha256": .string(section.digest.description), "size": .integer(section.byteCount),
             "stored": .integer(section.storedByteCount),
           ]
+          if version >= 3 { members["coding"] = .string(section.coding.rawValue) }
+          return .object(members)
         }),
       "tensors": .array(
         tensors.map { entry in
@@ -58,11 +81,11 @@ package struct BundleHeader: Sendable, Hashable {
     self.tensors = tensors
   }
 
-  init(bytes: [UInt8]) throws(ModelError) {
+  init(bytes: [UInt8], version: Int) throws(ModelError) {
     let members = try JSON(bytes: bytes, canonical: true)
       .members(["sections", "tensors"], of: "B6: the header")
     sections = try members.member("sections").array("B6: sections").map(
-      { (json) throws(ModelError) in try Section(json) })
+      { (json) throws(ModelError) in try Section(json, version: version) })
     tensors = try members.member("tensors").array("B6: tensors").map(
       { (json) throws(ModelError) in try Entry(json) })
   }
@@ -72,7 +95,7 @@ package struct BundleHeader: Sendable, Hashable {
   /// - Parameters:
   ///   - storedByteCount: bytes between the header and the signature or the end.
   func check(
-    storedByteCount: Int, fileByteCount: Int, limits: BundleLimits
+    storedByteCount: Int, fileByteCount: Int, version: Int, limits: BundleLimits
   ) throws(ModelError) {
     guard sections.count <= limits.sections, tensors.count <= limits.tensors else {
       throw ModelError(
@@ -122,15 +145,15 @@ package struct BundleHeader: Sendable, Hashable {
       throw ModelError(
         .limitExceeded, "B12: \(fileByteCount) bytes that unpack to \(content)")
     }
-    try checkTensors()
+    try checkTensors(version)
   }
 
   /// Tensors fill their sections, in order.
-  private func checkTensors() throws(ModelError) {
+  private func checkTensors(_ version: Int) throws(ModelError) {
     var filled = [Int](repeating: 0, count: sections.count)
     var last = 0
     for (index, entry) in tensors.enumerated() {
-      guard entry.section >= last, sections.indices.contains(entry.section),
+      guard version >= 3 || entry.section >= last, sections.indices.contains(entry.section),
         sections[entry.section].kind == .tensors
       else {
         throw ModelError(
@@ -159,9 +182,10 @@ extension BundleHeader.Section: CustomStringConvertible {
 }
 
 extension BundleHeader.Section {
-  init(_ json: JSON) throws(ModelError) {
-    let members = try json.members(
-      ["kind", "name", "sha256", "size", "stored"], of: "B9: a section")
+  init(_ json: JSON, version: Int) throws(ModelError) {
+    var names: Set = ["kind", "name", "sha256", "size", "stored"]
+    if version >= 3 { names.insert("coding") }
+    let members = try json.members(names, of: "B9: a section")
     let kindName = try members.member("kind").string("B9: a section's kind")
     guard let kind = BundleHeader.Kind(rawValue: kindName) else {
       throw ModelError(.unsupportedFeature, "B9: sections of kind '\(kindName)' are not known")
@@ -173,6 +197,15 @@ extension BundleHeader.Section {
       kind: kind, name: try members.member("name").string("B9: a section's name"),
       digest: digest, byteCount: try members.member("size").count("B9: size"),
       storedByteCount: try members.member("stored").count("B9: stored"))
+    guard version >= 3 else { return }
+    let name = try members.member("coding").string("B27: a section's coding")
+    guard let coding = SectionCoding(rawValue: name) else {
+      throw ModelError(.unsupportedFeature, "B27: sections of coding '\(name)' are not known")
+    }
+    guard coding == .zstd || kind == .tensors else {
+      throw ModelError(.malformedInput, "B27: a section of kind \(kind) of coding '\(name)'")
+    }
+    self.coding = coding
   }
 }
 

@@ -18,6 +18,8 @@ package struct BundleReader: Sendable {
   /// Where each section starts in ``file``.
   private let starts: [Int]
   private let limits: BundleLimits
+  /// Numbers of the tensors of each section.
+  private let members: [[Int]]
 
   /// - Throws: `missing-input`, `input-output`, and what ``init(bytes:limits:)`` throws.
   package init(path: String, limits: BundleLimits = BundleLimits()) throws(ModelError) {
@@ -43,9 +45,15 @@ package struct BundleReader: Sendable {
     } else {
       signer = nil
     }
-    let header = try BundleHeader(bytes: Array(bytes[BundlePreamble.byteCount..<headerEnd]))
+    var headerBytes = Array(bytes[BundlePreamble.byteCount..<headerEnd])
+    if preamble.version >= 3 {
+      headerBytes = try ZstdFrame.contents(
+        headerBytes, limit: limits.headerBytes, windowLog: limits.windowLog)
+    }
+    let header = try BundleHeader(bytes: headerBytes, version: preamble.version)
     try header.check(
-      storedByteCount: end - headerEnd, fileByteCount: bytes.count, limits: limits)
+      storedByteCount: end - headerEnd, fileByteCount: bytes.count, version: preamble.version,
+      limits: limits)
     var starts: [Int] = []
     var next = headerEnd
     for section in header.sections {
@@ -58,14 +66,17 @@ package struct BundleReader: Sendable {
     self.limits = limits
     self.starts = starts
     file = bytes
+    members = header.members
     for (index, section) in header.sections.enumerated() {
       try withFrame(index) { (frame) throws(ModelError) in
         try during("checking \(section)") { () throws(ModelError) in
-          try ZstdFrame.check(frame, size: section.byteCount, windowLog: limits.windowLog)
+          try section.coding.check(
+            frame, size: section.byteCount, elements: entries(of: index).map(\.element),
+            windowLog: limits.windowLog)
         }
       }
     }
-    guard version < 2 || index(of: .record, BundleJoin.record) != nil else {
+    guard version != 2 || index(of: .record, BundleJoin.record) != nil else {
       throw ModelError(.malformedInput, "B22: a bundle of version 2 without the record 'join'")
     }
   }
@@ -136,7 +147,7 @@ package struct BundleReader: Sendable {
     for name in recordNames where name != BundleContents.manifestRecord {
       records[name] = try record(name)
     }
-    let tensors = try tensors { wanted || $0.name != "goldens" }
+    let tensors = try tensors { wanted || $0.name != BundleContents.goldenTensors }
     var textLimits = GraphTextLimits()
     textLimits.constantBytes = limits.inlineConstantBytes
     var graphs: [BundleContents.NamedGraph] = []
@@ -184,6 +195,10 @@ package struct BundleReader: Sendable {
 
   // MARK: - Unpacking
 
+  private func entries(of section: Int) -> [BundleHeader.Entry] {
+    members[section].map { header.tensors[$0] }
+  }
+
   private func withFrame<R>(
     _ index: Int, _ body: (UnsafeRawBufferPointer) throws(ModelError) -> R
   ) throws(ModelError) -> R {
@@ -201,7 +216,7 @@ package struct BundleReader: Sendable {
     let section = header.sections[index]
     try during("unpacking \(section)") { () throws(ModelError) in
       try withFrame(index) { (frame) throws(ModelError) in
-        try ZstdFrame.decompress(frame, into: content)
+        try section.coding.unpack(frame, entries(of: index), into: content)
       }
       guard Digest(of: UnsafeRawBufferPointer(content)) == section.digest else {
         throw ModelError(.integrityFailure, "B17: the content does not have the header's digest")
@@ -235,12 +250,10 @@ package struct BundleReader: Sendable {
   private func tensors(
     of wanted: (BundleHeader.Section) -> Bool
   ) throws(ModelError) -> [Tensor?] {
-    var members = [[Int]](repeating: [], count: header.sections.count)
-    for (number, entry) in header.tensors.enumerated() { members[entry.section].append(number) }
     let indices = header.sections.indices.filter {
       header.sections[$0].kind == .tensors && wanted(header.sections[$0])
     }
-    let unpacked = try concurrently(indices.count) { [members] (task) throws(ModelError) in
+    let unpacked = try concurrently(indices.count) { (task) throws(ModelError) in
       try unpackTensors(indices[task], members[indices[task]])
     }
     var tensors = [Tensor?](repeating: nil, count: header.tensors.count)

@@ -3,8 +3,6 @@ import TensorCore
 
 /// Makes bundles: the same contents and options give the same bytes (`B19`).
 package struct BundleWriter: Sendable {
-  /// zstd's level. Weights of eight bits are no smaller at 9 or 19 and take many times as long.
-  package var level = 3
   package var signingKey: SigningKey?
   package var limits = BundleLimits()
 
@@ -13,6 +11,8 @@ package struct BundleWriter: Sendable {
   /// Tensors below this many bytes share sections.
   static let smallTensorBytes = 64 << 10
   static let sharedSectionBytes = 1 << 20
+  /// Bundles whose tensors have fewer bytes are written in version 1 or 2, which every reader takes (`B27`).
+  static let codedBytes = 128 << 10
 
   /// Puts the bundle at `path`, all or nothing.
   package func write(_ contents: BundleContents, to path: String) throws(ModelError) {
@@ -30,7 +30,7 @@ package struct BundleWriter: Sendable {
       for graph in named.graph.withInner {
         for value in graph.values {
           guard let tensor = value.fact.constant else { continue }
-          numbers[tensor] = try table.number(tensor, group: "constants")
+          numbers[tensor] = try table.number(tensor, group: BundleContents.constantTensors)
         }
       }
       let text = GraphText.print(named.graph, .numbered(numbers))
@@ -44,13 +44,15 @@ package struct BundleWriter: Sendable {
         try golden.check(against: graph)
       }
       let json = try golden.json { (tensor) throws(ModelError) in
-        try table.number(tensor, group: "goldens")
+        try table.number(tensor, group: BundleContents.goldenTensors)
       }
       drafts.append(Draft(kind: .golden, name: golden.name, content: .bytes(json.bytes)))
     }
     let first = drafts.count
-    let (sections, entries) = table.sections(from: first)
-    return try assemble(drafts + sections, entries, version: contents.join == nil ? 1 : 2)
+    let isCoded = table.byteCount >= BundleWriter.codedBytes
+    let (sections, entries) = table.sections(from: first, isCoded: isCoded)
+    return try assemble(
+      drafts + sections, entries, version: isCoded ? 3 : contents.join == nil ? 1 : 2)
   }
 
   /// Refuses what the text form does not read: whole numbers (`T15`) and graphs too deep (`T17`).
@@ -97,30 +99,35 @@ package struct BundleWriter: Sendable {
     _ drafts: [Draft], _ entries: [BundleHeader.Entry], version: Int
   ) throws(ModelError) -> [UInt8] {
     let packed = try concurrently(drafts.count) { (index) throws(ModelError) in
-      try drafts[index].content.withBytes { (bytes) throws(ModelError) in
-        (digest: Digest(of: bytes), frame: try ZstdFrame.compress(bytes, level: level))
-      }
+      try drafts[index].packed(version: version)
     }
     let sections = zip(drafts, packed).map { draft, packed in
       BundleHeader.Section(
         kind: draft.kind, name: draft.name, digest: packed.digest,
-        byteCount: draft.content.byteCount, storedByteCount: packed.frame.count)
+        byteCount: draft.content.byteCount, storedByteCount: packed.stored.count,
+        coding: packed.coding)
     }
     let header = BundleHeader(sections: sections, tensors: entries)
-    let headerBytes = header.json.bytes
+    var headerBytes = header.json(version: version).bytes
     guard headerBytes.count <= limits.headerBytes else {
       throw ModelError(.limitExceeded, "B20: a header of \(headerBytes.count) bytes")
     }
-    let stored = packed.reduce(0) { $0 + $1.frame.count }
+    if version >= 3 {
+      headerBytes = try headerBytes.withUnsafeBufferPointer { (bytes) throws(ModelError) in
+        try ZstdFrame.compress(UnsafeRawBufferPointer(bytes), level: SectionCoding.textLevel)
+      }
+    }
+    let stored = packed.reduce(0) { $0 + $1.stored.count }
     let preamble = BundlePreamble(
       version: version, isSigned: signingKey != nil, header: headerBytes,
       contentByteCount: stored)
     try header.check(
-      storedByteCount: stored, fileByteCount: preamble.fileByteCount, limits: limits)
+      storedByteCount: stored, fileByteCount: preamble.fileByteCount, version: version,
+      limits: limits)
     var file = preamble.bytes
     file.reserveCapacity(preamble.fileByteCount)
     file += headerBytes
-    for section in packed { file += section.frame }
+    for section in packed { file += section.stored }
     if let signingKey { file += try BundleSignatureBlock.sign(preamble.bytes, with: signingKey) }
     return file
   }
@@ -162,6 +169,27 @@ struct Draft: Sendable {
   let kind: BundleHeader.Kind
   let name: String
   let content: Content
+
+  /// The content's digest, and its form in the file.
+  func packed(
+    version: Int
+  ) throws(ModelError) -> (digest: Digest, coding: SectionCoding, stored: [UInt8]) {
+    try content.withBytes { (bytes) throws(ModelError) in
+      let digest = Digest(of: bytes)
+      switch content {
+      case .tensors(let tensors) where version >= 3:
+        let (coding, stored) = try SectionCoding.shortest(tensors, bytes)
+        return (digest, coding, stored)
+      case .tensors:
+        return (digest, .zstd, try ZstdFrame.compress(bytes, level: SectionCoding.tensorLevel))
+      case .bytes:
+        let level =
+          bytes.count <= BundleWriter.sharedSectionBytes
+          ? SectionCoding.textLevel : SectionCoding.tensorLevel
+        return (digest, .zstd, try ZstdFrame.compress(bytes, level: level))
+      }
+    }
+  }
 }
 
 /// The tensors of a bundle, each stored once (`B14`).
@@ -189,23 +217,35 @@ private struct TensorTable {
     return tensors.count - 1
   }
 
-  /// Large tensors have a section of their own; small neighbours of one group share one.
-  func sections(from first: Int) -> (drafts: [Draft], entries: [BundleHeader.Entry]) {
-    var groups: [(name: String, tensors: [Tensor], byteCount: Int, isShared: Bool)] = []
+  var byteCount: Int { tensors.reduce(0) { $0 + $1.tensor.byteCount } }
+
+  /// Large tensors have a section of their own. Small ones of one group share one: neighbours, or, where sections are
+  /// coded, those of one element type.
+  func sections(
+    from first: Int, isCoded: Bool
+  ) -> (drafts: [Draft], entries: [BundleHeader.Entry]) {
+    var groups: [(name: String, tensors: [Tensor], byteCount: Int)] = []
+    var open: [String: Int] = [:]
     var entries: [BundleHeader.Entry] = []
     for (tensor, group) in tensors {
       let isSmall = tensor.byteCount < BundleWriter.smallTensorBytes
-      if isSmall, let last = groups.last, last.isShared, last.name == group,
-        last.byteCount + tensor.byteCount <= BundleWriter.sharedSectionBytes
+      let key = isCoded ? "\(group) \(tensor.element)" : group
+      let shared = isSmall ? open[key] : nil
+      let section: Int
+      if let shared,
+        groups[shared].byteCount + tensor.byteCount <= BundleWriter.sharedSectionBytes
       {
-        groups[groups.count - 1].tensors.append(tensor)
-        groups[groups.count - 1].byteCount += tensor.byteCount
+        section = shared
+        groups[section].tensors.append(tensor)
+        groups[section].byteCount += tensor.byteCount
       } else {
-        groups.append((group, [tensor], tensor.byteCount, isSmall))
+        section = groups.count
+        groups.append((group, [tensor], tensor.byteCount))
+        if !isCoded { open = [:] }
+        if isSmall { open[key] = section }
       }
       entries.append(
-        BundleHeader.Entry(
-          element: tensor.element, shape: tensor.shape, section: first + groups.count - 1))
+        BundleHeader.Entry(element: tensor.element, shape: tensor.shape, section: first + section))
     }
     let drafts = groups.map { Draft(kind: .tensors, name: $0.name, content: .tensors($0.tensors)) }
     return (drafts, entries)

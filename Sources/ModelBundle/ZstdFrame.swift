@@ -16,6 +16,28 @@ enum ZstdFrame {
     return frame
   }
 
+  /// The content of a frame that is the header of a bundle (`B27`).
+  ///
+  /// - Parameter limit: bytes that it may have.
+  static func contents(
+    _ frame: [UInt8], limit: Int, windowLog: Int
+  ) throws(ModelError) -> [UInt8] {
+    try frame.withUnsafeBufferPointer { (buffer) throws(ModelError) in
+      let frame = UnsafeRawBufferPointer(buffer)
+      // Errors are numbers above every limit, and are told apart by the check.
+      let size = ZSTD_getFrameContentSize(frame.baseAddress, frame.count)
+      guard size <= UInt64(limit) || size > UInt64(Int.max) else {
+        throw ModelError(.limitExceeded, "B20: a header of \(size) bytes; \(limit) at most")
+      }
+      try check(frame, size: Int(clamping: size), windowLog: windowLog)
+      var content = [UInt8](repeating: 0, count: Int(clamping: size))
+      try content.withUnsafeMutableBufferPointer { (content) throws(ModelError) in
+        try decompress(frame, into: UnsafeMutableRawBufferPointer(content))
+      }
+      return content
+    }
+  }
+
   /// Refuses a frame that is not exactly one frame of `size` bytes of content.
   static func check(
     _ frame: UnsafeRawBufferPointer, size: Int, windowLog: Int

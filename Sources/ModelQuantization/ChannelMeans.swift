@@ -2,12 +2,13 @@ import ModelIR
 import ModelOperators
 import TensorCore
 
-/// Means of each channel of what a layer with weights reads, over all samples.
+/// Means of each channel of what a layer with weights reads, over all samples, and how far the values are from them.
 ///
 /// Values are taken to the nearest multiple of 2⁻²⁴ and summed as integers, so that neither the order of the samples
-/// nor their batching matters. What is not finite, or beyond ±2²⁰, is left out.
+/// nor their batching matters; so are the squares of each channel of an image, to 2⁻²⁴. What is not finite, or beyond ±2²⁰, is left out.
 struct ChannelMeans: Sendable {
   private(set) var sums: [Int128] = []
+  private(set) var squares: [Int128] = []
   private(set) var counts: [Int] = []
   /// The least of the shapes that were observed, without the batch.
   private(set) var shape: [Int]?
@@ -21,6 +22,7 @@ struct ChannelMeans: Sendable {
     if shape.map({ own.lexicographicallyPrecedes($0) }) ?? true { shape = own }
     if sums.isEmpty {
       sums = [Int128](repeating: 0, count: channels)
+      squares = sums
       counts = [Int](repeating: 0, count: channels)
     }
     guard sums.count == channels else { return }
@@ -30,18 +32,20 @@ struct ChannelMeans: Sendable {
       for block in 0..<outer {
         for channel in 0..<channels {
           let start = (block * channels + channel) * inner
-          var (sum, count): (Int64, Int) = (0, 0)
+          var (sum, square, count): (Int64, Double, Int) = (0, 0, 0)
           for first in stride(from: start, to: start + inner, by: 1 << 18) {
             for index in first..<min(first + 1 << 18, start + inner) {
               let value = values[index]
               guard abs(value) <= 0x1p20 else { continue }
               sum += Int64((Double(value) * 0x1p24).rounded(.toNearestOrEven))
+              square += Double(value) * Double(value)
               count += 1
             }
             sums[channel] += Int128(sum)
             counts[channel] += count
             (sum, count) = (0, 0)
           }
+          squares[channel] += Int128((square * 0x1p24).rounded(.toNearestOrEven))
         }
       }
     }
@@ -51,6 +55,17 @@ struct ChannelMeans: Sendable {
   var means: [Float]? {
     guard !sums.isEmpty, counts.allSatisfy({ $0 > 0 }) else { return nil }
     return zip(sums, counts).map { Float(Double($0) / Double($1) * 0x1p-24) }
+  }
+
+  /// The mean square distance of a value from the mean of its channel; nil where nothing was observed.
+  var variance: Double? {
+    guard !sums.isEmpty, counts.allSatisfy({ $0 > 0 }) else { return nil }
+    var total = 0.0
+    for (index, count) in counts.enumerated() {
+      let mean = Double(sums[index]) / Double(count) * 0x1p-24
+      total += max(Double(squares[index]) / Double(count) * 0x1p-24 - mean * mean, 0)
+    }
+    return total / Double(counts.count)
   }
 
   /// The axis of channels of operand 0 of `op`, whose rank is `rank`.

@@ -9,6 +9,7 @@ struct Lowering {
   private let forms: FormPlan
   private let ranges: [ValueID: ValueRange]
   private let rounding: WeightRounding
+  private let noise: WeightNoise
   private let means: [ValueID: ChannelMeans]
   private var target = Graph()
   /// The float32 and the int8 form of each value of the source, as far as they exist.
@@ -17,13 +18,14 @@ struct Lowering {
   private(set) var layers: [QuantizationRecord.Layer] = []
   private(set) var activations: [QuantizationRecord.Activation] = []
 
-  /// - Parameter means: channel means of what layers read, by which biases are corrected.
+  /// - Parameter means: channel means of what layers read, by which biases are corrected and weights rounded.
   init(
     _ source: Graph, forms: FormPlan, ranges: [ValueID: ValueRange], rounding: WeightRounding,
-    means: [ValueID: ChannelMeans]
+    noise: WeightNoise, means: [ValueID: ChannelMeans]
   ) {
     self.source = source
     self.rounding = rounding
+    self.noise = noise
     self.means = means
     self.forms = forms
     self.ranges = ranges
@@ -142,12 +144,18 @@ struct Lowering {
       throw ModelError(.invalidGraph, "'\(source[first].name)' lost its parameters")
     }
     var bias = node.inputs.count > 2 ? node.inputs[2].flatMap { source.constant($0) } : nil
+    let coarsest = means[first].flatMap { operand in
+      ranges[output].flatMap {
+        noise.step(of: op, weight, reading: operand, result: $0.parameters.scale)
+      }
+    }
     let stored = WeightQuantization.weights(
-      weight, axis: op.weightChannelAxis, bias: bias, input: input, rounding: rounding)
+      weight, axis: op.weightChannelAxis, bias: bias, input: input, rounding: rounding,
+      coarsest: coarsest)
     var operands: [ValueID?] = [
       x, target.addConstant(stored, named: source[weightID].name),
     ]
-    if let own = means[first] {
+    if rounding == .corrected, let own = means[first] {
       let correction = BiasCorrection(op: op, weight: weight, stored: stored, means: own)
       bias = try correction.corrected(bias) ?? bias
     }

@@ -7,6 +7,8 @@ import TensorCore
 package struct Quantizer: Sendable {
   package var method: CalibrationMethod
   package var rounding: WeightRounding
+  /// What rounding weights may add to the sums of layers, as a share of what rounding their results adds (`Q57`).
+  package var weightNoise: Double
   /// Names of nodes that stay float whatever is found.
   package var keptFloat: Set<String>
   /// Why, for those nodes of ``keptFloat`` where the caller says.
@@ -14,10 +16,11 @@ package struct Quantizer: Sendable {
 
   package init(
     method: CalibrationMethod = .mse, rounding: WeightRounding = .corrected,
-    keptFloat: Set<String> = []
+    weightNoise: Double = 0, keptFloat: Set<String> = []
   ) {
     self.method = method
     self.rounding = rounding
+    self.weightNoise = weightNoise
     self.keptFloat = keptFloat
   }
 
@@ -35,14 +38,18 @@ package struct Quantizer: Sendable {
     let forms = FormPlan(
       calibration.graph, ranges: ranges, keptFloat: keptFloat, reasons: keptFloatReasons)
     var means: [ValueID: ChannelMeans] = [:]
-    if rounding == .corrected {
-      for node in calibration.graph.nodes where node.op is any WeightedOperator {
-        guard let x = node.inputs[0] else { continue }
-        means[x] = calibration.channelMeans(of: x)
+    var weights: [Int] = []
+    for (index, node) in calibration.graph.nodes.enumerated() where node.op is any WeightedOperator
+    {
+      guard let x = node.inputs[0] else { continue }
+      means[x] = calibration.channelMeans(of: x)
+      if forms.isInteger(index), let weight = node.inputs[1] {
+        weights.append(calibration.graph.constant(weight)?.count ?? 0)
       }
     }
     var lowering = Lowering(
-      calibration.graph, forms: forms, ranges: ranges, rounding: rounding, means: means)
+      calibration.graph, forms: forms, ranges: ranges, rounding: rounding,
+      noise: WeightNoise(share: weightNoise, layers: weights), means: means)
     let graph = try lowering.lower()
     try graph.verify()
     let record = QuantizationRecord(

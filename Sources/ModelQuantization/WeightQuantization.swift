@@ -9,9 +9,11 @@ enum WeightQuantization {
 
   /// Int8 weights with one scale for each index along `axis`. No scale is so small that a bias would
   /// leave 30 bits.
+  ///
+  /// - Parameter coarsest: a step that weights need not be finer than (`Q57`).
   static func weights(
     _ tensor: Tensor, axis: Int, bias: Tensor?, input: QuantizationParameters,
-    rounding: WeightRounding
+    rounding: WeightRounding, coarsest: Double? = nil
   ) -> Tensor {
     let shape = tensor.shape
     let channels = shape[axis]
@@ -28,6 +30,7 @@ enum WeightQuantization {
         row += values[start..<start + inner]
       }
       var scale = scale(of: row, searching: rounding != .nearest)
+      if let coarsest { scale = max(scale, coarsest) }
       if let biases {
         for repeated in stride(from: channel, to: biases.count, by: channels) {
           scale = max(scale, abs(Double(biases[repeated])) / (Double(input.scale) * 0x1p30))

@@ -11,6 +11,8 @@ struct Forge {
     var name: String
     var content: [UInt8]
     var frame: [UInt8]
+    /// Of version 3.
+    var coding: String?
     /// Members of the header's entry that differ from the truth; nil removes one.
     var lies: [String: JSON?] = [:]
   }
@@ -28,7 +30,9 @@ struct Forge {
     version = bundle[8]
     let plain = try PlainReader(Data(bundle))
     let headerLength = Int(bundle[16]) | Int(bundle[17]) << 8
-    guard case .object(let header) = try JSON(bytes: Array(bundle[64..<64 + headerLength])),
+    var headerBytes = Array(bundle[64..<64 + headerLength])
+    if version == 3 { headerBytes = try Forge.unpack(headerBytes) }
+    guard case .object(let header) = try JSON(bytes: headerBytes),
       case .array(let sections)? = header["sections"],
       case .array(let tensors)? = header["tensors"]
     else { throw PlainReader.Failure("header") }
@@ -40,7 +44,10 @@ struct Forge {
       parts.append(
         Part(
           kind: section.kind, name: section.name, content: [UInt8](section.content),
-          frame: Array(bundle[position..<position + stored])))
+          frame: Array(bundle[position..<position + stored]),
+          coding: {
+            if case .string(let name)? = members["coding"] { name } else { nil }
+          }()))
       position += stored
     }
     for case .object(let members) in tensors { self.tensors.append(members) }
@@ -54,6 +61,7 @@ struct Forge {
   mutating func replace(_ index: Int, _ content: [UInt8]) {
     parts[index].content = content
     parts[index].frame = Forge.pack(content)
+    if version == 3 { parts[index].coding = "zstd" }
   }
 
   mutating func replace(_ kind: String, _ name: String, _ text: String) {
@@ -71,6 +79,7 @@ struct Forge {
         "sha256": .string(Digest(of: part.content).description),
         "size": .integer(part.content.count), "stored": .integer(part.frame.count),
       ]
+      if let coding = part.coding { members["coding"] = .string(coding) }
       for (key, value) in part.lies { members[key] = value }
       return JSON.object(members)
     }
@@ -81,7 +90,10 @@ struct Forge {
   }
 
   func bytes() -> [UInt8] {
-    Forge.assemble(header: header(json), rest: parts.flatMap(\.frame), version: version)
+    let header = header(json)
+    return Forge.assemble(
+      header: version == 3 ? Forge.pack(header) : header, rest: parts.flatMap(\.frame),
+      version: version)
   }
 
   static func assemble(
@@ -97,6 +109,15 @@ struct Forge {
 
   static func little(_ value: Int, _ count: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+  }
+
+  static func unpack(_ frame: [UInt8]) throws -> [UInt8] {
+    let size = Int(ZSTD_getFrameContentSize(frame, frame.count))
+    var content = [UInt8](repeating: 0, count: size)
+    guard ZSTD_decompress(&content, size, frame, frame.count) == size else {
+      throw PlainReader.Failure("frame")
+    }
+    return content
   }
 
   static func pack(_ content: [UInt8], level: Int32 = 3) -> [UInt8] {

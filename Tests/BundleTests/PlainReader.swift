@@ -33,7 +33,7 @@ struct PlainReader {
     // B2…B5: the preamble.
     try require("B2", file.count >= 64)
     try require("B2", Array(file[0..<8]) == [0x89, 0x4D, 0x41, 0x51, 0x0D, 0x0A, 0x1A, 0x0A])
-    try require("B3", (1...2).contains(number(8, 4)) && number(12, 4) <= 1)
+    try require("B3", (1...3).contains(number(8, 4)) && number(12, 4) <= 1)
     try require("B4", number(24, 8) == file.count)
     let isSigned = number(12, 4) == 1
     let headerEnd = 64 + number(16, 8)
@@ -53,13 +53,27 @@ struct PlainReader {
     }
 
     // B7…B10: the header and the sections, one after the other.
-    let header = try object(try JSONSerialization.jsonObject(with: headerBytes))
+    let isCoded = number(8, 4) == 3
+    let headerText =
+      isCoded
+      ? try unpack(
+        headerBytes, size: Int(ZSTD_getFrameContentSize([UInt8](headerBytes), headerBytes.count)))
+      : headerBytes
+    let header = try object(try JSONSerialization.jsonObject(with: headerText))
     var position = headerEnd
-    for entry in try objects(header["sections"]) {
+    for (index, entry) in try objects(header["sections"]).enumerated() {
       let stored = try integer(entry["stored"])
       let size = try integer(entry["size"])
       try require("B10", position + stored <= sectionsEnd)
-      let content = try unpack(file[position..<position + stored], size: size)
+      let packed = file[position..<position + stored]
+      let members = try objects(header["tensors"]).filter { try integer($0["section"]) == index }
+      let content =
+        switch isCoded ? try string(entry["coding"]) : "zstd" {
+        case "zstd": try unpack(packed, size: size)
+        case "planes": try joined(try unpack(packed, size: size), members)
+        case "rans": try PlainWeights.read([UInt8](packed), members.map { try extents($0) })
+        default: throw Failure("B27")
+        }
       position += stored
       let hash = SHA256.hash(data: content).map { String(format: "%02x", $0) }.joined()
       try require("B17", entry["sha256"] as? String == hash)
@@ -72,9 +86,9 @@ struct PlainReader {
     var used = [Int](repeating: 0, count: sections.count)
     for entry in try objects(header["tensors"]) {
       let section = try integer(entry["section"])
-      let shape = try (entry["shape"] as? [Any] ?? []).map { try integer($0) }
+      let shape = try extents(entry)
       let element = try string(entry["element"])
-      let count = shape.reduce(1, *) * (try width(of: element))
+      let count = shape.reduce(1, *) * (try byteCount(of: element))
       let start = used[section]
       used[section] += count
       try require("B13", used[section] <= sections[section].content.count)
@@ -86,7 +100,8 @@ struct PlainReader {
     for (index, section) in sections.enumerated() where section.kind == "tensors" {
       try require("B13", used[index] == section.content.count)
     }
-    if number(8, 4) == 2 { try readJoin() }
+    let hasJoin = sections.contains { $0.kind == "record" && $0.name == "join" }
+    if number(8, 4) == 2 || isCoded && hasJoin { try readJoin() }
   }
 
   /// `B22`, `B24`: family, parts with their roles, and joins as `from.port rule to.port`.
@@ -157,7 +172,7 @@ struct PlainReader {
   }
 }
 
-private func require(_ clause: String, _ condition: Bool) throws {
+func require(_ clause: String, _ condition: Bool) throws {
   if !condition { throw PlainReader.Failure(clause) }
 }
 
@@ -191,8 +206,26 @@ private func unpack(_ frame: Data, size: Int) throws -> Data {
   return Data(content)
 }
 
+/// `B28`: elements of their planes.
+private func joined(_ planes: Data, _ members: [[String: Any]]) throws -> Data {
+  let widths: Set<Int> = try Set(members.map { try byteCount(of: try string($0["element"])) })
+  try require("B28", widths.count == 1)
+  let width: Int = widths.first ?? 1
+  let count = planes.count / width
+  let bytes = [UInt8](planes)
+  var content = Data()
+  for element in 0..<count {
+    for byte in 0..<width { content.append(bytes[byte * count + element]) }
+  }
+  return content
+}
+
+private func extents(_ entry: [String: Any]) throws -> [Int] {
+  try (entry["shape"] as? [Any] ?? []).map { try integer($0) }
+}
+
 /// `B13`: bytes of one element.
-private func width(of element: String) throws -> Int {
+private func byteCount(of element: String) throws -> Int {
   switch element {
   case "bool", "int4", "uint4", "int8", "uint8": 1
   case "float16", "bfloat16", "int16", "uint16": 2

@@ -36,6 +36,7 @@ import Testing
 
   @Test func bothReadWhatTheWriterWrites() throws {
     try expectAgreement(try BundleWriter().bytes(of: try Sample.joined()))
+    try expectAgreement(try BundleWriter().bytes(of: try Sample.coded()))
     try expectAgreement(try BundleWriter().bytes(of: try Sample.contents()))
     try expectAgreement(
       try BundleWriter(signingKey: try Sample.key()).bytes(of: try Sample.contents()))
@@ -51,6 +52,8 @@ import Testing
     try BundleWriter().write(
       try Sample.joined(),
       to: Sample.root.appending(path: "golden/bundles/v2/joined.maq").path())
+    try BundleWriter().write(
+      try Sample.coded(), to: Sample.root.appending(path: "golden/bundles/v3/coded.maq").path())
   }
 
   /// Bundles that were written once must be readable for good.
@@ -71,6 +74,16 @@ extension PlainReaderTests {
     try expectAgreement(bytes)
     expectSame(
       try Sample.joined(), try BundleReader(bytes: bytes).contents(operators: Sample.operators))
+  }
+}
+
+extension PlainReaderTests {
+  @Test func bothReadTheCommittedBundleOfVersionThree() throws {
+    let url = Sample.root.appending(path: "golden/bundles/v3/coded.maq")
+    let bytes = [UInt8](try Data(contentsOf: url))
+    try expectAgreement(bytes)
+    expectSame(
+      try Sample.coded(), try BundleReader(bytes: bytes).contents(operators: Sample.operators))
   }
 }
 

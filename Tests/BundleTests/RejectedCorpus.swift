@@ -29,16 +29,19 @@ struct RejectedCorpus {
   let signed: [UInt8]
   /// Of version 2.
   let joined: [UInt8]
+  /// Of version 3.
+  let coded: [UInt8]
 
   init() throws {
     good = try BundleWriter().bytes(of: try Sample.contents())
     joined = try BundleWriter().bytes(of: try Sample.joined())
+    coded = try BundleWriter().bytes(of: try Sample.coded())
     signed = try BundleWriter(signingKey: try Sample.key()).bytes(of: try Sample.contents())
   }
 
   func all() throws -> [Rejected] {
     try truncated() + preambles() + headers() + jsonForms() + frames() + tensors() + contents()
-      + joins() + signatures()
+      + joins() + signatures() + codings()
   }
 
   private var headerEnd: Int { 64 + Int(good[16]) | Int(good[17]) << 8 }
@@ -104,7 +107,9 @@ struct RejectedCorpus {
     bytes[8] = 2
     rejected.append(Rejected("version-2", .malformedInput, bytes))
     bytes[8] = 3
-    rejected.append(Rejected("version-3", .unsupportedFeature, bytes))
+    rejected.append(Rejected("version-3", .malformedInput, bytes))
+    bytes[8] = 4
+    rejected.append(Rejected("version-4", .unsupportedFeature, bytes))
     let huge = [UInt8](repeating: 0xFF, count: 8)
     bytes = good
     bytes.replaceSubrange(16..<24, with: huge)

@@ -77,6 +77,48 @@ enum Sample {
     return contents
   }
 
+  /// Weights and biases that are long enough to be coded: version 3, without a join.
+  static func coded() throws -> BundleContents {
+    var contents = try contents()
+    var graph = Graph()
+    var state: UInt64 = 7
+    /// Sums of four numbers of a generator, as wide as asked for.
+    func bell(_ width: Int) -> Int {
+      (0..<4).reduce(0) { sum, _ in
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return sum + Int(state >> 33) % (2 * width + 1) - width
+      }
+    }
+    func weights(_ dimensions: [Int], axis: Int, _ width: (Int) -> Int) throws -> Tensor {
+      let shape = try Shape(dimensions)
+      let inner = shape.count(axis + 1..<shape.rank)
+      let scales = [Float](repeating: 0.5, count: dimensions[axis])
+      return Tensor(
+        shape,
+        (0..<shape.count).map {
+          Int8(clamping: bell(width($0 / inner % dimensions[axis])))
+        }, quantization: QuantizationParameters(perChannel: scales, axis: axis))
+    }
+    let x = try graph.addInput("x", TensorType(.float32, [4]))
+    _ = graph.addConstant(try weights([24, 304, 3, 3], axis: 0) { 2 + $0 }, named: "wide")
+    _ = graph.addConstant(try weights([16, 12, 4, 4], axis: 1) { $0 * 3 }, named: "transposed")
+    _ = graph.addConstant(try weights([16, 40], axis: 1) { _ in 32 }, named: "linear")
+    _ = graph.addConstant(
+      Tensor(
+        .int4, try Shape([64]),
+        writing: { bytes in
+          for index in bytes.indices { bytes[index] = UInt8(bitPattern: Int8(index % 16) - 8) }
+        }), named: "nibbles")
+    _ = graph.addConstant(
+      Tensor(vector: (0..<20_000).map { _ in Float(bell(1 << 22)) * 0x1p-12 }), named: "bias")
+    _ = graph.addConstant(
+      Tensor(vector: (0..<3000).map { _ in Int32(bell(100_000)) }), named: "sums")
+    try graph.addOutput("y", try graph.appendOne(Relu(), named: "y", to: [x]))
+    contents.graphs = [.init("main", graph)]
+    contents.goldens = []
+    return contents
+  }
+
   static let root = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "../..").standardized
 

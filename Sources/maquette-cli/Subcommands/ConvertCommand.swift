@@ -67,6 +67,13 @@ struct ConversionArguments: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
+      "What rounding weights may add to a layer's sums, as a share of what rounding its results adds: the more, the smaller the bundle.",
+      valueName: "share"))
+  var weightNoise = 0.0
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
       "A folder of samples that become the bundle's goldens; without it some calibration samples do.",
       valueName: "dir"))
   var golden: String?
@@ -115,6 +122,10 @@ struct ConversionArguments: ParsableArguments {
     request.calibration = calibration
     request.method = try CalibrationMethods.named(method)
     request.rounding = try WeightRoundings.named(rounding)
+    guard weightNoise >= 0, weightNoise <= 100 else {
+      throw ModelError(.usage, "--weight-noise is from 0 to 100")
+    }
+    request.weightNoise = weightNoise
     request.golden = golden
     request.keptFloat = Set(keepFloat)
     request.threads = threads

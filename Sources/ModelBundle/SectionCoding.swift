@@ -1,0 +1,98 @@
+import TensorCore
+
+/// How the content of a section is packed (`B11`, `B28`, `B29`). Before version 3 it is always ``zstd``.
+package enum SectionCoding: String, Sendable, CaseIterable {
+  case zstd, planes, rans
+
+  /// zstd's level for what is read by people and programs: texts and JSON.
+  static let textLevel = 19
+  /// zstd's level for tensors, which are no smaller at 9 or 19 and take many times as long.
+  static let tensorLevel = 3
+
+  // MARK: - Writing
+
+  /// The shortest form of tensors that follow each other, of the first coding where several are as short.
+  static func shortest(
+    _ tensors: [Tensor], _ content: UnsafeRawBufferPointer
+  ) throws(ModelError) -> (coding: SectionCoding, stored: [UInt8]) {
+    var best = (
+      coding: SectionCoding.zstd, stored: try ZstdFrame.compress(content, level: tensorLevel)
+    )
+    if let width = width(of: tensors.map(\.element)) {
+      let planes = split(content, width: width)
+      let stored = try planes.withUnsafeBufferPointer { (planes) throws(ModelError) in
+        try ZstdFrame.compress(UnsafeRawBufferPointer(planes), level: tensorLevel)
+      }
+      if stored.count < best.stored.count { best = (.planes, stored) }
+    }
+    if !tensors.isEmpty, tensors.allSatisfy({ WeightCoder.canCode($0.element) }) {
+      let stored = try WeightCoder.encode(tensors)
+      if stored.count < best.stored.count { best = (.rans, stored) }
+    }
+    return best
+  }
+
+  /// The bytes of one element where all have several, and as many (`B28`).
+  private static func width(of elements: [ElementType]) -> Int? {
+    guard let width = elements.first?.byteCount, width > 1,
+      elements.allSatisfy({ $0.byteCount == width })
+    else { return nil }
+    return width
+  }
+
+  /// First bytes of all elements, then second ones, and so on.
+  private static func split(_ content: UnsafeRawBufferPointer, width: Int) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: content.count) { planes, count in
+      let elements = content.count / width
+      for byte in 0..<width {
+        for element in 0..<elements {
+          planes[byte &* elements &+ element] = content[element &* width &+ byte]
+        }
+      }
+      count = content.count
+    }
+  }
+
+  // MARK: - Reading
+
+  /// Refuses what can be told to be wrong before memory is taken for the content.
+  func check(
+    _ stored: UnsafeRawBufferPointer, size: Int, elements: [ElementType], windowLog: Int
+  ) throws(ModelError) {
+    switch self {
+    case .zstd: break
+    case .planes:
+      guard SectionCoding.width(of: elements) != nil else {
+        throw ModelError(.malformedInput, "B28: planes of \(elements)")
+      }
+    case .rans:
+      guard elements.allSatisfy(WeightCoder.canCode) else {
+        throw ModelError(.malformedInput, "B29: weights of \(elements)")
+      }
+      return
+    }
+    try ZstdFrame.check(stored, size: size, windowLog: windowLog)
+  }
+
+  /// Fills `content`, which holds tensors of these types, exactly.
+  func unpack(
+    _ stored: UnsafeRawBufferPointer, _ entries: [BundleHeader.Entry],
+    into content: UnsafeMutableRawBufferPointer
+  ) throws(ModelError) {
+    switch self {
+    case .zstd: try ZstdFrame.decompress(stored, into: content)
+    case .rans: try WeightCoder.decode(stored, entries.map(\.shape), into: content)
+    case .planes:
+      let width = entries.first?.element.byteCount ?? 1
+      let planes = UnsafeMutableRawBufferPointer.allocate(byteCount: content.count, alignment: 64)
+      defer { planes.deallocate() }
+      try ZstdFrame.decompress(stored, into: planes)
+      let elements = content.count / width
+      for byte in 0..<width {
+        for element in 0..<elements {
+          content[element &* width &+ byte] = planes[byte &* elements &+ element]
+        }
+      }
+    }
+  }
+}

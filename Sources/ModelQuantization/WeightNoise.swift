@@ -1,0 +1,35 @@
+import ModelIR
+import ModelOperators
+import TensorCore
+
+/// How coarsely weights may be rounded (`Q57`): what their rounding adds to the sums of the layers of a graph has a
+/// share of the power of what rounding the layers' results adds, the greater the more weights a layer has.
+///
+/// Bits are spent where they are heard: a channel of small weights, or one that reads what hardly changes, does with
+/// fewer, and the bundle codes it shorter.
+struct WeightNoise: Sendable {
+  let share: Double
+  /// How many weights a layer has on average.
+  private let usual: Double
+
+  /// - Parameter weights: how many each layer with integer weights has.
+  init(share: Double, layers weights: [Int]) {
+    self.share = share
+    usual = Double(weights.reduce(0, +)) / Double(max(weights.count, 1))
+  }
+
+  /// The step below which the weights of a layer need not be rounded; nil where nothing is known of its operand.
+  ///
+  /// - Parameter result: the step of what the layer gives.
+  func step(
+    of op: any WeightedOperator, _ weight: Tensor, reading operand: ChannelMeans, result: Float
+  ) -> Double? {
+    guard share > 0, usual > 0, let variance = operand.variance, variance > 0 else { return nil }
+    let channels = weight.shape[op.weightChannelAxis] * op.weightChannelRepeats
+    // A transposed convolution spreads each product over as many results as a stride has.
+    let strides = (op as? TransposedConvolution)?.window.strides.reduce(1, *) ?? 1
+    let products = Double(weight.count) / Double(max(channels * strides, 1))
+    let power = share * Double(weight.count) / usual
+    return Double(result) * (power / (variance * max(products, 1))).squareRoot()
+  }
+}
