@@ -67,7 +67,8 @@ let package = Package(
     module(
       "Maquette",
       [
-        "OnnxFormat", "ModelBundle", "ModelFamilies", "ModelPasses", "ModelQuantization",
+        "OnnxFormat", "ModelAdaptation", "ModelBundle", "ModelFamilies", "ModelPasses",
+        "ModelQuantization",
         "ModelVerification", "ModelRuntime", "ModelOperators", "ModelKernels", "ModelIR",
         "MediaIO", "TensorCore",
       ]),

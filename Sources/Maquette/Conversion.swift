@@ -121,6 +121,9 @@ package struct Conversion: Sendable {
       agreements += judged.1
     }
     seconds["verify"] = watch.seconds
+    parts += floatForms(float, family)
+    family = FamilyModel(
+      parts.map { (name: $0.name, graph: $0.graph) }, settings: family?.settings ?? [:])
 
     watch = Stopwatch()
     progress("writing \((output as NSString).lastPathComponent)")
@@ -138,6 +141,9 @@ package struct Conversion: Sendable {
     for part in parts {
       guard let record = part.record else { continue }
       contents.records[BundleContents.calibrationRecord(of: part.name)] = try JSON(encoding: record)
+    }
+    if let declaration = try declaration(parts, family) {
+      contents.records[AdaptationRecord.record] = declaration.json
     }
     let bytes = try BundleWriter().bytes(of: contents)
     try FileAccess.replace(output, with: bytes)

@@ -18,6 +18,9 @@ package struct Execution: Sendable {
   package var output: String
   /// The part that tensors are for, where there are several.
   package var part: String?
+  /// A file of adapted tensors, and which state of it; the last one where that is not said.
+  package var adapted: String?
+  package var state: String?
   package var options = ExecutionOptions()
 
   package init(model: String, inputs: [(name: String, file: String)] = [], output: String) {
@@ -72,7 +75,10 @@ package struct Execution: Sendable {
 
   package func run(_ progress: ProgressObserver = .silent) throws(ModelError) -> Outcome {
     let watch = Stopwatch()
-    let file = try ModelFile(model, goldens: false)
+    var file = try ModelFile(model, goldens: false)
+    if let adapted {
+      file = try file.applying(AdaptedTensors(contentsOf: adapted), state: state)
+    }
     let isMedia = !media.given.isEmpty || inputs.contains { MediaKind($0.file) != nil }
     return isMedia ? try runMedia(file, watch, progress) : try runTensors(file, watch)
   }

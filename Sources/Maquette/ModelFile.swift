@@ -19,6 +19,9 @@ struct ModelPart {
 
   var isQuantized: Bool { graph.isQuantized }
   var precision: String { isQuantized ? "int8" : "float32" }
+
+  /// The same part with another graph, of which nothing is known.
+  func with(graph: Graph) -> ModelPart { ModelPart(name: name, graph: graph) }
 }
 
 /// A model as it lies in a file: an ONNX model or a bundle, told apart by their first bytes. A bundle may
@@ -31,9 +34,11 @@ struct ModelFile {
 
   let path: String
   let form: Form
-  let parts: [ModelPart]
+  private(set) var parts: [ModelPart]
   let family: FamilyModel?
   let join: BundleJoin?
+  /// What a bundle says of its own adaptation.
+  let adaptation: AdaptationRecord?
   let byteCount: Int
   /// What each of a bundle's eight-bit weights takes of the file, where it has any.
   let bitsPerWeight: Double?
@@ -56,6 +61,7 @@ struct ModelFile {
       ]
       family = FamilyModel(graph)
       join = nil
+      adaptation = nil
       manifest = nil
       bitsPerWeight = nil
       return
@@ -79,6 +85,11 @@ struct ModelFile {
       try ModelFile.part(named, of: contents)
     }
     join = contents.join
+    adaptation = try contents.records[AdaptationRecord.record].map { (json) throws(ModelError) in
+      let record = try AdaptationRecord(json)
+      try record.check(against: contents.graphs)
+      return record
+    }
     manifest = contents.manifest
     family = FamilyModel(
       graphs.map { (name: $0.name, graph: $0.graph) },
@@ -113,6 +124,13 @@ struct ModelFile {
         if case .string(let line) = entry { line } else { nil }
       }
     }
+  }
+
+  /// The same model with other graphs.
+  func with(parts: [ModelPart]) -> ModelFile {
+    var file = self
+    file.parts = parts
+    return file
   }
 
   /// The part of a name, or the only one.

@@ -17,6 +17,11 @@ package struct FamilyModel: Sendable {
     package let outputs: [Port]
 
     package func trait(_ name: String) -> String? { traits.first { $0.name == name }?.value }
+
+    /// The same graph in another role.
+    package func with(role: String) -> Part {
+      Part(name: name, role: role, traits: traits, inputs: inputs, outputs: outputs)
+    }
   }
 
   /// A named input or output with its type.

@@ -34,6 +34,10 @@ package struct ModelFamily: Sendable {
     @Sendable (FamilyModel, MediaInputs, any FamilyHost) throws(ModelError) -> Void
   /// What an int8 form leaves in float.
   package let staysFloat: [FloatRule]
+  /// What of a model may adapt to an input, by the graphs of its parts; the first is the usual choice.
+  package let adapts: @Sendable (FamilyModel, (String) -> Graph?) -> [AdaptationPreset]
+  /// Roles of which an int8 model keeps the float32 form too, because it adapts.
+  package let adapting: [String]
   /// How close int8 outputs of a part have to be to float ones.
   package let agreements: @Sendable (FamilyModel.Part) -> [Agreement]
 
@@ -48,7 +52,9 @@ package struct ModelFamily: Sendable {
     settings: [Option] = [], options: [Option] = [], media: [Medium],
     perform:
       @escaping @Sendable (FamilyModel, MediaInputs, any FamilyHost) throws(ModelError) -> Void,
-    staysFloat: [FloatRule] = [],
+    staysFloat: [FloatRule] = [], adapting: [String] = [],
+    adapts:
+      @escaping @Sendable (FamilyModel, (String) -> Graph?) -> [AdaptationPreset] = { _, _ in [] },
     agreements: @escaping @Sendable (FamilyModel.Part) -> [Agreement]
   ) {
     self.name = name
@@ -64,6 +70,8 @@ package struct ModelFamily: Sendable {
     self.media = media
     self.perform = perform
     self.staysFloat = staysFloat
+    self.adapting = adapting
+    self.adapts = adapts
     self.agreements = agreements
   }
 

@@ -17,6 +17,6 @@ struct MaquetteCommand: ParsableCommand {
     subcommands: [
       InspectCommand.self, ConvertCommand.self, QuantizeCommand.self, VerifyCommand.self,
       RunCommand.self, CompareCommand.self, BenchCommand.self, ExportCommand.self,
-      MemoryCommand.self,
+      MemoryCommand.self, AdaptCommand.self,
     ])
 }

@@ -10,12 +10,22 @@ extension ModelFamily {
   package static let denoiser = ModelFamily(
     name: "denoiser",
     title: "denoiser with test-time adaptation",
-    roles: ["restoration", "auxiliary-head", "body", "mask", "primary-head"],
-    supporting: ["auxiliary-head", "mask", "primary-head"],
+    roles: [
+      "restoration", "auxiliary-head", "auxiliary-head-float", "body", "mask", "primary-head",
+      "primary-head-float",
+    ],
+    supporting: [
+      "auxiliary-head", "auxiliary-head-float", "mask", "primary-head", "primary-head-float",
+    ],
     recognise: Denoiser.recognise,
     nearMiss: Denoiser.nearMiss,
     split: Denoiser.split,
     links: Denoiser.links,
+    settings: [
+      Option(
+        "adaptation",
+        "defaults of the adaptation, one a line: `rate 3e-4`, `steps 5`, `preset light`")
+    ],
     options: [
       Option("halo", "points around a tile that are computed and not kept (32)"),
       Option("tile", "points along the side of a tile; 0 takes the picture whole (512)"),
@@ -27,7 +37,7 @@ extension ModelFamily {
         Denoiser.addsPicture(node, in: graph)
       }
     ],
-    agreements: Denoiser.agreements)
+    adapting: Denoiser.adapting, adapts: Denoiser.adapts, agreements: Denoiser.agreements)
 }
 
 package enum Denoiser {
@@ -220,14 +230,16 @@ package enum Denoiser {
   @Sendable static func links(_ parts: [FamilyModel.Part]) -> [ModelFamily.Link] {
     func part(_ role: String) -> FamilyModel.Part? { parts.first { $0.role == role } }
     var links: [ModelFamily.Link] = []
-    guard let primary = part("primary-head") else { return [] }
-    if let body = part("body"), let features = primary.trait("features-port") {
-      links.append(.init((body.name, body.outputs[0].name), (primary.name, features)))
-    }
-    if let auxiliary = part("auxiliary-head") {
-      for key in ["clean-port", "residual-port"] {
-        guard let from = primary.trait(key), let to = auxiliary.trait(key) else { continue }
-        links.append(.init((primary.name, from), (auxiliary.name, to)))
+    for form in ["", ModelFamily.floatSuffix] {
+      guard let primary = part("primary-head" + form) else { continue }
+      if let body = part("body"), let features = primary.trait("features-port") {
+        links.append(.init((body.name, body.outputs[0].name), (primary.name, features)))
+      }
+      if let auxiliary = part("auxiliary-head" + form) {
+        for key in ["clean-port", "residual-port"] {
+          guard let from = primary.trait(key), let to = auxiliary.trait(key) else { continue }
+          links.append(.init((primary.name, from), (auxiliary.name, to)))
+        }
       }
     }
     return links

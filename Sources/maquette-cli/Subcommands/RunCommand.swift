@@ -50,6 +50,17 @@ struct RunCommand: ParsableCommand {
   )
   var part: String?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Tensors that an adaptation saved, in place of the bundle's.", valueName: "file"))
+  var adapted: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The state of --adapted; the last one by default.", valueName: "name"))
+  var state: String?
+
   @Option(name: .shortAndLong, help: ArgumentHelp("The folder for the outputs.", valueName: "dir"))
   var output: String
 
@@ -77,6 +88,8 @@ struct RunCommand: ParsableCommand {
       }
       request.media.box = try FaceBox.parse(box.faceBox)
       request.part = part
+      request.adapted = adapted
+      request.state = state
       request.options = execution.options
       return try request.run(progress)
     }
