@@ -58,6 +58,37 @@ import Testing
     #expect(outcome.passed, "\(outcome.text)")
   }
 
+  /// A sentence that was in no training, from the face that says it.
+  @Test func lipsBecomeSpeech() throws {
+    var conversion = Conversion(
+      models: [
+        ("speech", file("speech-d1.onnx")), ("target", file("speech-target-d1.onnx")),
+      ], output: path("speech.maq"))
+    conversion.golden = file("speech")
+    let outcome = try conversion.run()
+    #expect(outcome.passed, "\(outcome.text)")
+    var request = Execution(model: path("speech.maq"), output: path("said"))
+    request.media.video = Self.lips.appending(path: "sentence").path()
+    request.media.audio = Self.lips.appending(path: "sentence.wav").path()
+    request.media.options = ["iterations": "3"]
+    let figures = try request.run().figures
+    #expect((figures["mel_l1"] ?? 1) < 0.13)
+    #expect((figures["bridge_divergence"] ?? 99) < 5)
+    let speech = try Recording(contentsOf: path("said/speech.wav"))
+    #expect(speech.rate == 16_000 && speech.samples.count == 48_000)
+    // Loud where the face speaks, still before it does.
+    func loudness(_ range: Range<Int>) -> Float {
+      speech.samples[range].reduce(0) { $0 + $1 * $1 } / Float(range.count)
+    }
+    #expect(loudness(8000..<32_000) > 20 * loudness(0..<1500))
+
+    request.media.options = ["iterations": "0"]
+    #expect(#expect(throws: ModelError.self) { try request.run() }?.code == .usage)
+    request.media.options = [:]
+    request.media.video = Self.lips.appending(path: "word-family").path()
+    #expect(#expect(throws: ModelError.self) { try request.run() }?.code == .invalidValue)
+  }
+
   @Test func videosThatCannotBeReadAreNamed() throws {
     let bundle = try convert("words.maq")
     func expect(

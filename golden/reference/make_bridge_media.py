@@ -4,7 +4,7 @@
 
 writes golden/media/lips: clips of a drawn face that says words (29 frames) and a sentence (75), with the
 speech, none of them in the training corpus, and goldens.npz, what Pillow and librosa make of them; and
-golden/families/associative-bridge/calibration, clips as networks see them. Needs espeak-ng.
+golden/families/associative-bridge/calibration and calibration-speech, clips as networks see them. Needs espeak-ng.
 """
 
 import numpy as np
@@ -23,6 +23,9 @@ LIPS = weights.MEDIA / "lips"
 CALIBRATION = weights.ROOT / "golden" / "families" / "associative-bridge" / "calibration"
 CROP = (59, 95, 195, 231)
 MEAN, DEVIATION = 0.4136, 0.1700
+# a sentence of each speaker, for calibration
+SAID = ("bin blue at f two now", "set green in c seven again", "lay white with m four please",
+        "place red by x one soon")
 SHOWN = (("family", "en-us+m5", 36), ("welcome", "en-us+f5", 39))
 
 
@@ -66,6 +69,20 @@ def word_clip(speaker, word, carrier, voice, rate=150):
     return samples + noise.astype(np.float32), utterances.mouth_track(said.phones, start, total)
 
 
+def sentence_clip(speaker, text, who):
+    said = speaker.speak(text, *utterances.SPEAKERS[who], 40)
+    samples, start, total = make_bridge_corpus.clip(
+        said, said.phones[-1].start / 2, make_bridge_corpus.SENTENCE_FRAMES, 0)
+    return samples, utterances.mouth_track(said.phones, start, total)
+
+
+def write_samples(folder, clips):
+    folder.mkdir(parents=True, exist_ok=True)
+    for k, (pictures, samples) in enumerate(clips):
+        np.savez_compressed(folder / f"set_{k}.npz", video=network_video(pictures),
+                            audio=network_audio(samples, 4 * len(pictures)))
+
+
 def main():
     speaker = utterances.Speaker()
     photograph = faces.read_image(weights.MEDIA / "face.png")
@@ -79,21 +96,22 @@ def main():
         goldens[f"{word}_shades"] = shades(pictures[9]).astype(np.float32)
     read, _ = soundfile.read(LIPS / f"word-{SHOWN[0][0]}.wav", dtype="float32")
     goldens["heard"] = network_audio(read, 116)[0, 0]
-    said = speaker.speak("place red by k nine soon", *utterances.SPEAKERS[1], 40)
-    samples, start, total = make_bridge_corpus.clip(
-        said, said.phones[-1].start / 2, make_bridge_corpus.SENTENCE_FRAMES, 0)
-    write_clip("sentence", frames(utterances.mouth_track(said.phones, start, total), 5, images, 3, 0.2), samples)
+    samples, track = sentence_clip(speaker, "place red by k nine soon", 1)
+    write_clip("sentence", frames(track, 5, images, 3, 0.2), samples)
     read, _ = soundfile.read(LIPS / "sentence.wav", dtype="float32")
     goldens["spoken"] = bridge_audio.spoken_mel(read).astype(np.float32)
     np.savez(LIPS / "goldens.npz", **goldens)
-    CALIBRATION.mkdir(parents=True, exist_ok=True)
+    clips = []
     for k in range(8):
-        word = utterances.WORDS[k * 3]
         samples, track = word_clip(
-            speaker, word, utterances.CARRIERS[k % 7], utterances.TRAINING_VOICES[k], 130 + 6 * k)
-        pictures = frames(track, 3 * k, images, k, 1.0)
-        np.savez_compressed(CALIBRATION / f"set_{k}.npz", video=network_video(pictures),
-                            audio=network_audio(samples, 116))
+            speaker, utterances.WORDS[k * 3], utterances.CARRIERS[k % 7], utterances.TRAINING_VOICES[k], 130 + 6 * k)
+        clips.append((frames(track, 3 * k, images, k, 1.0), samples))
+    write_samples(CALIBRATION, clips)
+    clips = []
+    for who, text in enumerate(SAID):
+        samples, track = sentence_clip(speaker, text, who)
+        clips.append((frames(track, speaking_faces.SPEAKER_FACES[who], images, who, 0.4), samples))
+    write_samples(CALIBRATION.parent / "calibration-speech", clips)
     (CALIBRATION.parent / "words.txt").write_text("\n".join(utterances.WORDS) + "\n")
 
 

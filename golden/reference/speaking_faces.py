@@ -17,6 +17,7 @@ FACE_WIDTH = 170.0  # of the face box, in pixels of a frame
 LEFT, TOP, RIGHT, BOTTOM = faces.FACE_BOX
 LUMA = (0.299, 0.587, 0.114)
 MOUTH = (0.49, 0.645)  # in the face box, as of drawn_faces
+SPEAKER_FACES = (0, 5, 9, 13)  # of those who speak sentences
 
 
 def oval(x, y, a, b, pixel):

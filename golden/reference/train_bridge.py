@@ -28,7 +28,6 @@ HEARD_RANGE, SPOKEN_RANGE = (-80.0, 40.0), (-1.0, 1.2)  # of the corpus' bytes
 MEAN, DEVIATION = 0.4136, 0.1700
 FRAMES, MARGIN = 29, 3
 HELD_OUT_FACES = 8
-SPEAKER_FACES = (0, 5, 9, 13)
 MEMORY_DROPOUT = 0.1  # the published half drowns a feature of 64
 SHAPE_CLIPS, SHAPE_FRAMES = 16, 6
 SPEECH_FRAMES = 30
@@ -81,7 +80,7 @@ class Corpus:
         rows = self.integers(0, len(self.sentences["training_speaker"]), clips - words, generator)
         starts = self.integers(0, 75 - length + 1, clips - words, generator)
         more = self.windows(self.sentences["training_track"][rows].transpose(1, 2), starts, length)
-        own = torch.tensor(SPEAKER_FACES, device=self.device)[self.sentences["training_speaker"][rows]]
+        own = torch.tensor(speaking_faces.SPEAKER_FACES, device=self.device)[self.sentences["training_speaker"][rows]]
         identities = torch.cat([self.integers(0, self.identities, words, generator), own])
         tracks = torch.cat([tracks, more]).transpose(1, 2)
         video = self.video(tracks, identities, generator, 1.0)
@@ -108,7 +107,7 @@ class Corpus:
     def sentence_clips(self, part, rows, starts, length, generator, amount):
         data = {k: self.sentences[f"{part}_{k}"][rows] for k in ("track", "heard", "spoken", "speaker")}
         tracks = self.windows(data["track"].transpose(1, 2), starts, length).transpose(1, 2)
-        identities = torch.tensor(SPEAKER_FACES, device=self.device)[data["speaker"]]
+        identities = torch.tensor(speaking_faces.SPEAKER_FACES, device=self.device)[data["speaker"]]
         return (self.video(tracks, identities, generator, amount),
                 self.heard(self.windows(data["heard"], 4 * starts, 4 * length)),
                 self.spoken(self.windows(data["spoken"], 4 * starts, 4 * length)))

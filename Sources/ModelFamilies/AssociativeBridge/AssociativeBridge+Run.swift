@@ -69,12 +69,13 @@ extension AssociativeBridge {
     let video = try media.requireVideo()
     let flip = try media.flag("flip")
     let iterations = Int(try media.number("iterations", in: 1...1000) ?? 60)
+    var spoken: Tensor?
     if let part = model.part("speech") {
-      try speak(part, video, media, iterations, host)
+      spoken = try speak(part, video, media, iterations, host)
     }
     guard let reader = model.part("lip-reader") ?? model.part("audio-visual") else {
       if let target = model.part("target"), let speech = model.part("speech") {
-        try listen(target, try middle(video.count, speech).count, media, nil, host)
+        try listen(target, try middle(video.count, speech).count, media, spoken, host)
       }
       return
     }
@@ -193,11 +194,12 @@ extension AssociativeBridge {
             + "of the frames", divergence / Double(rows), 100 * Double(same) / Double(rows))))
   }
 
-  /// Lips to speech: windows of as many frames as the network takes, the last one flush with the end.
+  /// Lips to speech: windows of as many frames as the network takes, the last one flush with the end. Returns
+  /// what they address, a row a frame and window.
   private static func speak(
     _ part: FamilyModel.Part, _ video: FrameFolder, _ media: MediaInputs, _ iterations: Int,
     _ host: any FamilyHost
-  ) throws(ModelError) {
+  ) throws(ModelError) -> Tensor? {
     let window = part.trait("frames").flatMap { Int($0) } ?? video.count
     guard video.count >= window else {
       throw ModelError(
@@ -223,16 +225,14 @@ extension AssociativeBridge {
             made[band * window * columnsPerFrame + column]
         }
       }
-      if start + window == video.count || !addresses.isEmpty || start == 0,
-        let address = part.trait("address-port").flatMap({ outputs[$0] })
-      {
+      if let address = part.trait("address-port").flatMap({ outputs[$0] }) {
         addresses.append(address.dequantized())
       }
       host.progress(start + window, of: video.count)
       guard start + window < video.count else { break }
       start = min(start + window, video.count - window)
     }
-    guard !host.isCalibrating else { return }
+    guard !host.isCalibrating else { return nil }
     if let recording = media.recording {
       let samples = try recording.resampled(to: SpokenMel.sampleRate).samples
       let truth = SpokenMel.values(of: samples)
@@ -250,8 +250,11 @@ extension AssociativeBridge {
     }
     try host.show(
       .rows("mel", Tensor(try Shape([bands, columns]), mel.map { Float($0) })))
-    try host.show(.rows("speech-address", try Tensor.concatenated(addresses)))
     try host.show(
       .sound("speech", SpokenMel.speech(mel, columns: columns, iterations: iterations)))
+    guard !addresses.isEmpty else { return nil }
+    let address = try Tensor.concatenated(addresses)
+    try host.show(.rows("speech-address", address))
+    return address
   }
 }
