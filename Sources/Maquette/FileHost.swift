@@ -139,11 +139,12 @@ final class FileHost: FamilyHost {
 
 /// Frames and speech as a video, by ffmpeg where it is on the PATH.
 enum FrameVideo {
-  /// Nil where there is no ffmpeg.
+  /// Nil where no folder of `search`, which are written as on the PATH, has an ffmpeg.
   static func encode(
-    frames: String, speech: String?, to path: String
+    frames: String, speech: String?, to path: String,
+    search: String = ProcessInfo.processInfo.environment["PATH"] ?? ""
   ) throws(ModelError) -> (made: Bool, message: String)? {
-    guard let program = program("ffmpeg") else { return nil }
+    guard let program = program("ffmpeg", in: search) else { return nil }
     let process = Process()
     process.executableURL = URL(filePath: program)
     var arguments = ["-y", "-loglevel", "error", "-framerate", "25", "-i", frames + "/%05d.png"]
@@ -163,9 +164,8 @@ enum FrameVideo {
     return (true, "")
   }
 
-  private static func program(_ name: String) -> String? {
-    let folders = ProcessInfo.processInfo.environment["PATH"] ?? ""
-    return folders.split(separator: ":").map { "\($0)/\(name)" }
+  private static func program(_ name: String, in folders: String) -> String? {
+    folders.split(separator: ":").map { "\($0)/\(name)" }
       .first { FileManager.default.isExecutableFile(atPath: $0) }
   }
 }

@@ -110,5 +110,9 @@ import Testing
     var request = Execution(model: bundle, output: path("grey"))
     request.media.image = path("small.png")
     #expect(try request.run().figures["mask_share"] != nil)
+    // One channel, like three that are equal.
+    request.media.image = RoadTests.golden.appending(path: "media/grey.png").path()
+    #expect(try request.run().figures["mask_share"] != nil)
+    #expect(try DeepImage(contentsOf: path("grey/clean.png")).width == 64)
   }
 }

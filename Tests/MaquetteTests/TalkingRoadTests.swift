@@ -158,7 +158,7 @@ import Testing
       return #expect(throws: ModelError.self) { try run.run() }?.code
     }
     #expect(try code { _ in } == .missingInput)
-    #expect(try code { $0.media.text = "  " } == .invalidValue)
+    for text in ["", "  ", "…"] { #expect(try code { $0.media.text = text } == .invalidValue) }
     #expect(try code { $0.media.options["phones"] = "sil QQ sil" } == .invalidValue)
     #expect(
       try code {

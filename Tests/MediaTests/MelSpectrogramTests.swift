@@ -1,3 +1,4 @@
+import Foundation
 import TensorCore
 import Testing
 
@@ -29,6 +30,29 @@ import Testing
     }
     #expect(worst <= 1e-4, "the greatest difference is \(worst)")
     #expect(mel.windowStarts().map(Double.init) == golden["window_starts"])
+  }
+
+  /// The transform by factors is the product with the matrix of the windowed cosines and sines.
+  @Test func magnitudesAreThoseOfTheMatrixProduct() throws {
+    let samples = try Recording(contentsOf: Golden.path("speech/cards_001.wav")).samples
+    let (column, length) = (40, Spectrum.length)
+    let made = Spectrum().magnitudes(of: samples, columns: 1 + samples.count / MelSpectrogram.hop)
+    let start = column * MelSpectrogram.hop - length / 2
+    let turn = 2 * Double.pi / Double(length)
+    var (worst, peak) = (0.0, 0.0)
+    for bin in 0..<Spectrum.bins {
+      var (x, y) = (0.0, 0.0)
+      for index in 0..<length {
+        let value =
+          Double(samples[start + index]) * (0.5 - 0.5 * cos(turn * Double(index)))
+        x += value * cos(turn * Double(index * bin % length))
+        y -= value * sin(turn * Double(index * bin % length))
+      }
+      let magnitude = (x * x + y * y).squareRoot()
+      worst = max(worst, abs(magnitude - made[column * Spectrum.bins + bin]))
+      peak = max(peak, magnitude)
+    }
+    #expect(worst < 1e-13 * peak, "\(worst) of \(peak)")
   }
 
   @Test func everyBandKeepsItsRange() throws {

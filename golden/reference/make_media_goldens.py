@@ -5,6 +5,7 @@
 
 import numpy as np
 import soundfile
+from PIL import Image
 from scipy import signal
 
 import faces
@@ -45,6 +46,8 @@ def main():
     photograph = faces.read_image(weights.MEDIA / "face.png")
     face = faces.crop(photograph, faces.FACE_BOX, 64)
     np.savez(weights.MEDIA / "face-64.npz", faces=faces.network_input(face)[None])
+    grey = Image.open(weights.MEDIA / "face.png").convert("L").resize((64, 64))
+    grey.save(weights.MEDIA / "grey.png", optimize=True)
 
 
 if __name__ == "__main__":
