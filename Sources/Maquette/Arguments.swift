@@ -30,6 +30,20 @@ package enum WeightRoundings {
   }
 }
 
+/// Ways of balancing channels by the names that arguments have.
+package enum ChannelBalances {
+  package static let names = ChannelBalance.allCases.map(\.rawValue)
+  package static let usual = ChannelBalance.everywhere.rawValue
+
+  package static func named(_ name: String) throws(ModelError) -> ChannelBalance {
+    guard let balance = ChannelBalance(rawValue: name) else {
+      throw ModelError(
+        .usage, "'\(name)' is no way of balancing channels; \(names.joined(separator: ", ")) are")
+    }
+    return balance
+  }
+}
+
 /// The place of a face as commands take it: left,top,right,bottom in pixels.
 package enum FaceBox {
   /// Nil for nil.

@@ -45,6 +45,7 @@ extension Conversion {
     let adopted: Bool
     let int8Nodes: Int
     let floatNodes: Int
+    let coverage: IntegerCoverage?
     let parts: [PartOutcome]
     /// How goldens came about: given, or computed by the float graph.
     let goldenSource: String
@@ -77,6 +78,7 @@ extension Conversion {
             : "  calibrated  \(calibrationSamples) samples")
         lines.append(
           "  on int8     \(int8Nodes) nodes; \(floatNodes) stay float (inspect says why)")
+        if let coverage { lines.append("              \(coverage.text)") }
       }
       lines.append("  goldens     \(goldens) (\(goldenSource))")
       for item in agreements {

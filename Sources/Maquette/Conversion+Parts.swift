@@ -1,4 +1,5 @@
 import Foundation
+import MediaIO
 import ModelBundle
 import ModelFamilies
 import ModelIR
@@ -33,16 +34,33 @@ final class Gathered {
   subscript(_ part: String) -> [Sample] { samples[part] ?? [] }
 }
 
-/// What is seen of a part while samples go by.
+/// What is seen of a part while samples go by: first how great its channels get, where they are to be balanced,
+/// then, in another round, what the balanced graph computes.
 final class PartObserver {
   private let part: ModelPart
   private let prepared: Graph
+  private let threads: Int
+  private var survey: ChannelSurvey?
   private var calibration: Calibration
 
-  init(_ part: ModelPart, threads: Int) throws(ModelError) {
+  init(_ part: ModelPart, _ balance: ChannelBalance, threads: Int) throws(ModelError) {
     self.part = part
+    self.threads = threads
     prepared = try Quantizer.prepared(part.graph)
     calibration = Calibration(prepared, threads: threads)
+    if balance != .none { survey = ChannelSurvey(prepared, balance, threads: threads) }
+  }
+
+  /// Takes in a sample of the first round.
+  func survey(_ sample: Sample) throws(ModelError) {
+    let inputs = try prepared.ordered(sample.inputs)
+    try survey?.observe(inputs)
+  }
+
+  /// Ends the first round.
+  func balance() throws(ModelError) {
+    if let graph = try survey?.balanced() { calibration = Calibration(graph, threads: threads) }
+    survey = nil
   }
 
   var samples: Int { calibration.samples }
@@ -191,14 +209,25 @@ extension Conversion {
     _ progress: ProgressObserver
   ) throws(ModelError) -> [PartObserver] {
     let observers = try parts.map { (part) throws(ModelError) in
-      try PartObserver(part, threads: threads)
+      try PartObserver(part, balance, threads: threads)
     }
     let byName = Dictionary(
       zip(parts.map(\.name), observers), uniquingKeysWith: { $1 })
+    if balance != .none {
+      var seen = 0
+      try PartSamples(parts, family, threads: threads).forEach(in: folder, box: box) {
+        (name, sample) throws(ModelError) in
+        seen += 1
+        progress("surveying", seen)
+        try byName[name]?.survey(sample)
+      }
+      for observer in observers { try observer.balance() }
+    }
     try PartSamples(parts, family, threads: threads).forEach(in: folder, box: box) {
       (name, sample) throws(ModelError) in
       guard let observer = byName[name] else { return }
       progress("calibrating", observer.samples + 1)
+      try keep(sample, number: observer.samples, of: name, parts.count > 1)
       try observer.observe(sample)
       samples.add(name, sample)
     }
@@ -206,5 +235,16 @@ extension Conversion {
       throw ModelError(.missingInput, "'\(folder)' holds no sample for part '\(part.name)'")
     }
     return observers
+  }
+
+  /// Writes a sample where the request wants samples kept.
+  private func keep(
+    _ sample: Sample, number: Int, of part: String, _ isOneOfSeveral: Bool
+  ) throws(ModelError) {
+    guard let keptSamples else { return }
+    let folder = isOneOfSeveral ? "\(keptSamples)/\(part)" : keptSamples
+    try MediaFile.makeFolder(folder)
+    let arrays = sample.inputs.sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) }
+    try NumpyArchive.write(arrays, path: "\(folder)/set_\(number).npz")
   }
 }

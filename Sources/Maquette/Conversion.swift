@@ -21,11 +21,15 @@ package struct Conversion: Sendable {
   package var precision = Precision.float32
   /// A folder of samples; int8 needs one.
   package var calibration: String?
+  /// A folder that gets the samples of each part as it was calibrated with them.
+  package var keptSamples: String?
   package var method = CalibrationMethod.mse
   /// How weights become integers.
   package var rounding = WeightRounding.corrected
   /// What rounding weights may add to the sums of layers, as a share of what rounding their results adds.
   package var weightNoise = 0.0
+  /// How channels of an activation are brought to like ranges.
+  package var balance = ChannelBalance.everywhere
   /// A folder of samples whose inputs, and outputs where it has them, become the bundle's goldens.
   package var golden: String?
   /// Names of nodes to keep in float.
@@ -169,7 +173,8 @@ package struct Conversion: Sendable {
       sourceNodes: sourceNodes.reduce(0, +), nodes: nodes, rewrites: rewrites,
       calibrationSamples: outcomes.map(\.calibrationSamples).max() ?? 0, adopted: adopted,
       int8Nodes: integer,
-      floatNodes: nodes - integer, parts: outcomes, goldenSource: goldenSource,
+      floatNodes: nodes - integer, coverage: IntegerCoverage(parts), parts: outcomes,
+      goldenSource: goldenSource,
       goldens: stored.count, agreements: agreements, seconds: seconds,
       passed: agreements.allSatisfy(\.passed))
   }
@@ -181,6 +186,7 @@ package struct Conversion: Sendable {
       options["method"] = method.rawValue
       options["rounding"] = rounding.rawValue
       options["weight-noise"] = String(weightNoise)
+      options["balance"] = balance.rawValue
     }
     if !keptFloat.isEmpty { options["kept-float"] = keptFloat.sorted().joined(separator: " ") }
     return options

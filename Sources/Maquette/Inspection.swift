@@ -58,6 +58,7 @@ package struct Inspection: Report {
   let adopted: Bool
   let calibrationMethod: String?
   let calibrationSamples: Int?
+  let coverage: IntegerCoverage?
   let floatNodes: [FloatNode]
   /// What of a float model would stay float in int8, once it is optimised.
   let int8FloatNodes: [FloatNode]
@@ -112,6 +113,7 @@ package struct Inspection: Report {
     adopted = records.contains { $0.method == nil }
     calibrationMethod = records.first?.method?.rawValue
     calibrationSamples = records.map(\.samples).max()
+    coverage = records.isEmpty ? nil : IntegerCoverage(file.parts)
     floatNodes = file.parts.flatMap { part in
       (part.record?.layers ?? []).compactMap { layer in
         layer.floatReason.map {
@@ -247,6 +249,7 @@ package struct Inspection: Report {
     if let calibrationMethod, let calibrationSamples {
       lines.append("calibrated \(calibrationMethod), \(calibrationSamples) samples")
     }
+    if let coverage { lines.append("on int8    \(coverage.text)") }
     lines += Inspection.lines("what stays float, and why:", floatNodes)
     lines += Inspection.lines("what would stay float in int8, and why:", int8FloatNodes)
     return lines.joined(separator: "\n")

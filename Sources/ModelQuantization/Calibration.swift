@@ -12,6 +12,8 @@ package struct Calibration: ~Copyable {
   private var observers: [Int: RangeObserver] = [:]
   /// Of what layers with weights read.
   private var means: [Int: ChannelMeans] = [:]
+  /// Products that each node summed, over all samples.
+  private var work: [Int?]
   /// The layer that reads each of these values.
   private let layers: [Int: any WeightedOperator]
   private var runner: ModelRunner
@@ -24,6 +26,7 @@ package struct Calibration: ~Copyable {
       layers[x.index] = layer
     }
     self.layers = layers
+    work = graph.nodes.map { $0.op is any MultiplyingOperator ? 0 : nil }
     runner = ModelRunner(graph, options: PlanOptions(profile: .exact, threads: threads))
   }
 
@@ -45,8 +48,11 @@ package struct Calibration: ~Copyable {
     }
     let number = samples
     let graph = graph
+    var shapes: [Int: Shape] = [:]
+    for (port, tensor) in zip(graph.inputs, inputs) { shapes[port.value.index] = tensor.shape }
     try during("calibrating with sample \(number)") { () throws(ModelError) in
       _ = try runner.run(inputs) { (id, tensor) throws(ModelError) in
+        shapes[id.index] = tensor.shape
         guard tensor.element == .float32, graph.constant(id) == nil else { return }
         observe(id, tensor)
       }
@@ -54,7 +60,23 @@ package struct Calibration: ~Copyable {
     self.observers = observers
     self.means = means
     samples += 1
+    count(shapes)
   }
+
+  /// Adds what each node multiplied, its values having these shapes.
+  private mutating func count(_ shapes: [Int: Shape]) {
+    func shape(_ id: ValueID) -> Shape? { shapes[id.index] ?? graph.type(id).shape }
+    for (index, node) in graph.nodes.enumerated() {
+      guard let op = node.op as? any MultiplyingOperator, let all = work[index],
+        let output = node.outputs.first.flatMap(shape)
+      else { continue }
+      work[index] = op.multiplyAccumulates(node.inputs.map { $0.flatMap(shape) }, output)
+        .map { all &+ $0 }
+    }
+  }
+
+  /// Products that node `index` summed, over all samples; nil where that is not its kind of work.
+  func multiplyAccumulates(of index: Int) -> Int? { work[index] }
 
   /// The observer of a value; nil for constants, integers, and values that no plan kept.
   package func observer(of id: ValueID) -> RangeObserver? { observers[id.index] }

@@ -143,15 +143,8 @@ struct FormPlan {
     let operands = FormPlan.dataOperands(node, graph)
     let hasIntegerOperand = operands.contains { producedAsInteger($0) }
     let isWanted = node.outputs.contains { isWantedAsInteger($0) }
-    // A recurrent layer's weights are read anew at every step: it gains by itself.
-    if node.op is any IntegerRecurrentOperator { return nil }
-    if node.op is any WeightedOperator {
-      guard !hasIntegerOperand, !isWanted, let source = operands.first,
-        let producer = graph.producer(of: source)
-      else { return nil }
-      return "what it reads ('\(producer.name)') and what reads it are float, so that converting "
-        + "would cost accuracy and gain no time"
-    }
+    // Smaller weights and cheaper products pay for the conversions around them.
+    if node.op is any IntegerRecurrentOperator || node.op is any WeightedOperator { return nil }
     if !isWanted, !(node.op is MatMul) { return "nothing reads it as integers" }
     if !hasIntegerOperand { return "none of its operands is made of integers" }
     return nil

@@ -16,6 +16,8 @@ package struct QuantizationRecord: Sendable, Codable, Hashable {
     package let operatorName: String
     /// Why it stays float; nil where it runs on integers.
     package let floatReason: String?
+    /// Products that it sums, over all samples; nil where that is not its kind of work, or was not observed.
+    package var multiplyAccumulates: Int?
   }
 
   /// Nil where the file was quantized already: its own parameters are used.

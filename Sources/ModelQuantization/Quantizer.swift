@@ -52,9 +52,13 @@ package struct Quantizer: Sendable {
       noise: WeightNoise(share: weightNoise, layers: weights), means: means)
     let graph = try lowering.lower()
     try graph.verify()
+    var layers = lowering.layers
+    for index in layers.indices {
+      layers[index].multiplyAccumulates = calibration.multiplyAccumulates(of: index)
+    }
     let record = QuantizationRecord(
       method: method, samples: calibration.samples, activations: lowering.activations,
-      layers: lowering.layers)
+      layers: layers)
     return (graph, record)
   }
 

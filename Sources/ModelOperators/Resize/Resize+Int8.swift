@@ -18,17 +18,13 @@ extension Resize: IntegerOperator {
     guard coordinates != .cropAndResize, mode != .cubic, !antialias else {
       throw ModelError(.notQuantizable, "Q27: a resize by \(mode) of \(coordinates)")
     }
-    for index in [2, 3] {
-      guard let operand = inputs.optional(index), operand.constant == nil else { continue }
-      throw ModelError(.notQuantizable, "Q26: the sizes are not constant")
-    }
     guard mode == .linear else { return }
     let x = try inputs.required(0)
     guard let rank = x.type.rank, (3...4).contains(rank) else {
       throw ModelError(.notQuantizable, "Q27: linear resizing of \(x.type)")
     }
     guard let given = x.type.dimensions, let made = outputs[0].dimensions,
-      given.prefix(2) == made.prefix(2)
+      zip(given, made).prefix(2).allSatisfy({ $0.mayEqual($1) })
     else { throw ModelError(.notQuantizable, "Q27: linear resizing of channels") }
   }
 
@@ -111,7 +107,11 @@ extension Resize: IntegerPlannedOperator {
     else { return nil }
     let from = try IntegerArithmetic.activation(operand.fact.type, "operand")
     let to = try IntegerArithmetic.output(request.outputs)
-    var indices = try indices(operand.shape, request.facts())
+    let facts = try request.facts()
+    guard [2, 3].allSatisfy({ facts.optional($0).map { $0.constant != nil } ?? true }) else {
+      return nil
+    }
+    var indices = try indices(operand.shape, facts)
     if mode == .nearest {
       indices = ResizeIndices(
         rows: .init(first: indices.rows.first), columns: .init(first: indices.columns.first))

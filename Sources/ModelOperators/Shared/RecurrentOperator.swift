@@ -40,7 +40,7 @@ package struct Recurrence: Sendable, Hashable {
 /// An operator that carries a state along the first axis of X [time, batch, features]: operands X, W, R,
 /// bias?, lengths?, initial state?, …; outputs Y [time, directions, batch, hidden] and the final states
 /// [directions, batch, hidden] (`RC1`…).
-package protocol RecurrentOperator: Operator {
+package protocol RecurrentOperator: MultiplyingOperator {
   /// Gates whose weights are stacked in W and R.
   static var gates: Int { get }
   /// 1, or 2 where there is a cell state.

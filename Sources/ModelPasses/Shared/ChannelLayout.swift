@@ -3,13 +3,13 @@ import TensorCore
 
 /// How the elements of a weight belong to channels: the flat weight is [groups, rows, channels, inner], and
 /// the channel of an element is group · channels + channel.
-struct ChannelLayout {
-  let groups: Int
-  let rows: Int
-  let channels: Int
-  let inner: Int
+package struct ChannelLayout: Sendable {
+  package let groups: Int
+  package let rows: Int
+  package let channels: Int
+  package let inner: Int
 
-  init(groups: Int = 1, rows: Int = 1, channels: Int, inner: Int = 1) {
+  package init(groups: Int = 1, rows: Int = 1, channels: Int, inner: Int = 1) {
     self.groups = groups
     self.rows = rows
     self.channels = channels
@@ -17,15 +17,15 @@ struct ChannelLayout {
   }
 
   /// Channels of all groups.
-  var count: Int { groups * channels }
+  package var count: Int { groups * channels }
 
   /// The channel of the element with flat index `flat`.
-  func channel(of flat: Int) -> Int {
+  package func channel(of flat: Int) -> Int {
     flat / (rows * channels * inner) * channels + flat / inner % channels
   }
 
   /// The weight with every element multiplied by its channel's factor in `double` and rounded once.
-  func scale(_ weight: Tensor, by factors: [Double]) throws(ModelError) -> Tensor {
+  package func scale(_ weight: Tensor, by factors: [Double]) throws(ModelError) -> Tensor {
     guard weight.element == .float32 else {
       var values = weight.doubles()
       for index in values.indices { values[index] *= factors[channel(of: index)] }

@@ -3,7 +3,7 @@ import ModelOperators
 import TensorCore
 
 /// An operator that ends in an ``Epilogue`` whose residual and slope are operands 3 and 4.
-protocol FusibleOperator: Operator {
+package protocol FusibleOperator: Operator {
   var epilogue: Epilogue { get set }
   /// The axis of the result that counts channels.
   func channelAxis(rank: Int) -> Int
@@ -11,7 +11,7 @@ protocol FusibleOperator: Operator {
 
 /// A fusible operator with a weight (operand 1) and one bias for each output channel (operand 2), which can
 /// take in what is done to the channels before or after it.
-protocol FoldableOperator: FusibleOperator {
+package protocol FoldableOperator: FusibleOperator {
   /// Output channels of a weight's elements.
   func outputs(of weight: Shape) -> ChannelLayout
   /// Input channels of a weight's elements.
@@ -24,63 +24,63 @@ protocol FoldableOperator: FusibleOperator {
 }
 
 extension Convolution: FoldableOperator {
-  func channelAxis(rank: Int) -> Int { 1 }
-  func inputChannelAxis(rank: Int) -> Int { 1 }
+  package func channelAxis(rank: Int) -> Int { 1 }
+  package func inputChannelAxis(rank: Int) -> Int { 1 }
 
-  func outputs(of weight: Shape) -> ChannelLayout {
+  package func outputs(of weight: Shape) -> ChannelLayout {
     ChannelLayout(channels: weight[0], inner: weight.count(1..<weight.rank))
   }
 
-  func inputs(of weight: Shape) -> ChannelLayout {
+  package func inputs(of weight: Shape) -> ChannelLayout {
     ChannelLayout(
       groups: groups, rows: weight[0] / groups, channels: weight[1],
       inner: weight.count(2..<weight.rank))
   }
 
-  var sumsEverywhere: Bool {
+  package var sumsEverywhere: Bool {
     window.autoPad == .valid
       || (window.autoPad == .explicit && window.pads.allSatisfy { $0 == 0 })
   }
 }
 
 extension TransposedConvolution: FoldableOperator {
-  func channelAxis(rank: Int) -> Int { 1 }
-  func inputChannelAxis(rank: Int) -> Int { 1 }
+  package func channelAxis(rank: Int) -> Int { 1 }
+  package func inputChannelAxis(rank: Int) -> Int { 1 }
 
-  func outputs(of weight: Shape) -> ChannelLayout {
+  package func outputs(of weight: Shape) -> ChannelLayout {
     ChannelLayout(
       groups: groups, rows: weight[0] / groups, channels: weight[1],
       inner: weight.count(2..<weight.rank))
   }
 
-  func inputs(of weight: Shape) -> ChannelLayout {
+  package func inputs(of weight: Shape) -> ChannelLayout {
     ChannelLayout(channels: weight[0], inner: weight.count(1..<weight.rank))
   }
 
-  var sumsEverywhere: Bool { false }
+  package var sumsEverywhere: Bool { false }
 }
 
 extension Linear: FoldableOperator {
-  func channelAxis(rank: Int) -> Int { rank - 1 }
-  func inputChannelAxis(rank: Int) -> Int { rank - 1 }
+  package func channelAxis(rank: Int) -> Int { rank - 1 }
+  package func inputChannelAxis(rank: Int) -> Int { rank - 1 }
 
-  func outputs(of weight: Shape) -> ChannelLayout {
+  package func outputs(of weight: Shape) -> ChannelLayout {
     transposeWeight
       ? ChannelLayout(channels: weight[0], inner: weight[1])
       : ChannelLayout(rows: weight[0], channels: weight[1])
   }
 
-  func inputs(of weight: Shape) -> ChannelLayout {
+  package func inputs(of weight: Shape) -> ChannelLayout {
     transposeWeight
       ? ChannelLayout(rows: weight[0], channels: weight[1])
       : ChannelLayout(channels: weight[0], inner: weight[1])
   }
 
-  var sumsEverywhere: Bool { true }
+  package var sumsEverywhere: Bool { true }
 }
 
 extension Gemm: FusibleOperator {
-  func channelAxis(rank: Int) -> Int { 1 }
+  package func channelAxis(rank: Int) -> Int { 1 }
 }
 
 extension RewriteSite {
@@ -97,7 +97,7 @@ extension RewriteSite {
 
 extension Node {
   /// The operand, nil where it is absent.
-  func input(_ index: Int) -> ValueID? { index < inputs.count ? inputs[index] : nil }
+  package func input(_ index: Int) -> ValueID? { index < inputs.count ? inputs[index] : nil }
 }
 
 extension Graph {

@@ -56,6 +56,13 @@ struct ConversionArguments: ParsableArguments {
 
   @Option(
     name: .long,
+    help: ArgumentHelp(
+      "Write the samples that calibrate each part, as other programs can read them.",
+      valueName: "dir"))
+  var keepSamples: String?
+
+  @Option(
+    name: .long,
     help: "How ranges are chosen: \(CalibrationMethods.names.joined(separator: ", ")).")
   var method = CalibrationMethods.usual
 
@@ -63,6 +70,13 @@ struct ConversionArguments: ParsableArguments {
     name: .long,
     help: "How weights are rounded: \(WeightRoundings.names.joined(separator: ", ")).")
   var rounding = WeightRoundings.usual
+
+  @Option(
+    name: .long,
+    help:
+      "Where channels of unlike ranges are balanced: \(ChannelBalances.names.joined(separator: ", "))."
+  )
+  var balance = ChannelBalances.usual
 
   @Option(
     name: .long,
@@ -120,12 +134,15 @@ struct ConversionArguments: ParsableArguments {
     if let words { request.settings["words"] = words }
     if let lexicon { request.settings["lexicon"] = lexicon }
     request.calibration = calibration
+    request.keptSamples = keepSamples
     request.method = try CalibrationMethods.named(method)
     request.rounding = try WeightRoundings.named(rounding)
     guard weightNoise >= 0, weightNoise <= 100 else {
       throw ModelError(.usage, "--weight-noise is from 0 to 100")
     }
     request.weightNoise = weightNoise
+
+    request.balance = try ChannelBalances.named(balance)
     request.golden = golden
     request.keptFloat = Set(keepFloat)
     request.threads = threads
