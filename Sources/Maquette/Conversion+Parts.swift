@@ -76,6 +76,9 @@ final class PartObserver {
     var quantizer = Quantizer(
       method: request.method, rounding: request.rounding,
       weightNoise: request.weightNoise, keptFloat: request.keptFloat)
+    quantizer.wide =
+      request.wide.contains(Conversion.everyLayer)
+      ? Set(prepared.nodes.map(\.name)) : request.wide
     quantizer.keepFloat(by: family, in: prepared)
     let made = try quantizer.quantize(calibration)
     return ModelPart(name: part.name, graph: made.graph, record: made.record)

@@ -34,6 +34,9 @@ package struct Conversion: Sendable {
   package var golden: String?
   /// Names of nodes to keep in float.
   package var keptFloat: Set<String> = []
+  /// Names of layers that read 16 bits; ``everyLayer`` for all with weights.
+  package var wide: Set<String> = []
+  package static let everyLayer = "all"
   /// Where the face is in pictures of the calibration folder.
   package var box: Box?
   /// What the family is told: a text file of lines by name.
@@ -188,6 +191,7 @@ package struct Conversion: Sendable {
       options["weight-noise"] = String(weightNoise)
       options["balance"] = balance.rawValue
     }
+    if !wide.isEmpty { options["wide"] = wide.sorted().joined(separator: " ") }
     if !keptFloat.isEmpty { options["kept-float"] = keptFloat.sorted().joined(separator: " ") }
     return options
   }

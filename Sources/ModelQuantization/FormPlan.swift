@@ -7,6 +7,10 @@ struct FormPlan {
   /// Nil for a node that runs on integers, else the reason why it stays float.
   private(set) var floatReasons: [String?]
   private let graph: Graph
+  /// Names of layers with weights that read their operand at 16 bits.
+  private let wide: Set<String>
+
+  func isWide(_ node: Node) -> Bool { wide.contains(node.name) && node.op is any WeightedOperator }
 
   func isInteger(_ node: Int) -> Bool { floatReasons[node] == nil }
 
@@ -14,11 +18,13 @@ struct FormPlan {
   ///   - ranges: values whose range is known.
   ///   - keptFloat: names of nodes that the caller wants in float.
   ///   - reasons: why, for those of them where the caller says.
+  ///   - wide: names of layers with weights that read 16 bits (`Q59`).
   init(
     _ graph: Graph, ranges: [ValueID: ValueRange], keptFloat: Set<String>,
-    reasons: [String: String] = [:]
+    reasons: [String: String] = [:], wide: Set<String> = []
   ) {
     self.graph = graph
+    self.wide = wide
     floatReasons = graph.nodes.map { node in
       keptFloat.contains(node.name)
         ? reasons[node.name] ?? "kept in float on request" : FormPlan.reason(node, graph, ranges)
@@ -123,7 +129,7 @@ struct FormPlan {
   }
 
   private func producedAsInteger(_ id: ValueID) -> Bool {
-    graph[id].producer.map { isInteger($0) } ?? false
+    graph[id].producer.map { isInteger($0) && !isWide(graph.nodes[$0]) } ?? false
   }
 
   func readers(of id: ValueID) -> [Int] {
@@ -133,7 +139,8 @@ struct FormPlan {
   /// Some reader takes the value as int8.
   func isWantedAsInteger(_ id: ValueID) -> Bool {
     readers(of: id).contains { reader in
-      isInteger(reader) && FormPlan.dataOperands(graph.nodes[reader], graph).contains(id)
+      isInteger(reader) && !isWide(graph.nodes[reader])
+        && FormPlan.dataOperands(graph.nodes[reader], graph).contains(id)
     }
   }
 

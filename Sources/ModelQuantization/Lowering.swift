@@ -5,24 +5,30 @@ import TensorCore
 /// Builds the integer form of a float graph: int8 activations and weights where ``FormPlan`` says so,
 /// with conversions wherever integers and floats meet, each made once.
 struct Lowering {
-  private let source: Graph
+  let source: Graph
   private let forms: FormPlan
   private let ranges: [ValueID: ValueRange]
   private let rounding: WeightRounding
   private let noise: WeightNoise
   private let means: [ValueID: ChannelMeans]
-  private var target = Graph()
+  /// The range of each value that a wide layer reads, and its halves once they are made.
+  let wideRanges: [ValueID: ValueRange]
+  var halves: [ValueID: (high: ValueID, low: ValueID)] = [:]
+  var target = Graph()
   /// The float32 and the int8 form of each value of the source, as far as they exist.
-  private var floats: [ValueID?]
+  var floats: [ValueID?]
   private var integers: [ValueID?]
   private(set) var layers: [QuantizationRecord.Layer] = []
-  private(set) var activations: [QuantizationRecord.Activation] = []
+  var activations: [QuantizationRecord.Activation] = []
 
-  /// - Parameter means: channel means of what layers read, by which biases are corrected and weights rounded.
+  /// - Parameters:
+  ///   - means: channel means of what layers read, by which biases are corrected and weights rounded.
+  ///   - wideRanges: ranges of what layers read at 16 bits.
   init(
     _ source: Graph, forms: FormPlan, ranges: [ValueID: ValueRange], rounding: WeightRounding,
-    noise: WeightNoise, means: [ValueID: ChannelMeans]
+    noise: WeightNoise, means: [ValueID: ChannelMeans], wideRanges: [ValueID: ValueRange] = [:]
   ) {
+    self.wideRanges = wideRanges
     self.source = source
     self.rounding = rounding
     self.noise = noise
@@ -49,7 +55,8 @@ struct Lowering {
       if reason != nil { try appendFloat(node) }
       layers.append(
         QuantizationRecord.Layer(
-          name: node.name, operatorName: type(of: node.op).name, floatReason: reason))
+          name: node.name, operatorName: type(of: node.op).name, floatReason: reason,
+          activationBits: reason == nil && forms.isWide(node) ? 16 : nil))
     }
     for port in source.outputs { try target.addOutput(port.name, asFloat(port.value)) }
     return try target.withoutDeadCode()
@@ -57,7 +64,7 @@ struct Lowering {
 
   // MARK: Forms of a value
 
-  private mutating func asFloat(_ id: ValueID) throws(ModelError) -> ValueID {
+  mutating func asFloat(_ id: ValueID) throws(ModelError) -> ValueID {
     if let existing = floats[id.index] { return existing }
     let name = source[id].name
     let made: ValueID
@@ -120,7 +127,11 @@ struct Lowering {
 
   private mutating func appendInteger(_ node: Node) throws(ModelError) {
     if let weighted = node.op as? any WeightedOperator {
-      try appendWeighted(node, weighted)
+      if forms.isWide(node) {
+        try appendWide(node, weighted)
+      } else {
+        try appendWeighted(node, weighted)
+      }
     } else if let recurrent = node.op as? any IntegerRecurrentOperator {
       try appendRecurrent(node, recurrent)
     } else if let unary = node.op as? any UnaryOperator, !(node.op is any IntegerOperator) {
@@ -135,38 +146,9 @@ struct Lowering {
     _ node: Node, _ op: any WeightedOperator
   ) throws(ModelError) {
     let output = node.outputs[0]
-    guard let first = node.inputs[0], let weightID = node.inputs[1],
-      let weight = source.constant(weightID)
-    else { throw ModelError(.notQuantizable, "its weights are not constant") }
+    guard let first = node.inputs[0] else { throw ModelError(.invalidGraph, "no operand") }
     let isInteger = forms.isWantedAsInteger(output)
-    let x = try asInteger(first)
-    guard let input = target.type(x).quantization else {
-      throw ModelError(.invalidGraph, "'\(source[first].name)' lost its parameters")
-    }
-    var bias = node.inputs.count > 2 ? node.inputs[2].flatMap { source.constant($0) } : nil
-    let coarsest = means[first].flatMap { operand in
-      ranges[output].flatMap {
-        noise.step(of: op, weight, reading: operand, result: $0.parameters.scale)
-      }
-    }
-    let stored = WeightQuantization.weights(
-      weight, axis: op.weightChannelAxis, bias: bias, input: input, rounding: rounding,
-      coarsest: coarsest)
-    var operands: [ValueID?] = [
-      x, target.addConstant(stored, named: source[weightID].name),
-    ]
-    if rounding == .corrected, let own = means[first] {
-      let correction = BiasCorrection(op: op, weight: weight, stored: stored, means: own)
-      bias = try correction.corrected(bias) ?? bias
-    }
-    let name =
-      node.inputs.count > 2 ? node.inputs[2].map { source[$0].name } : nil
-    if let bias, let scales = stored.quantization?.scales {
-      let integers = try WeightQuantization.bias(bias, weightScales: scales, input: input)
-      operands.append(target.addConstant(integers, named: name ?? "\(node.name).bias"))
-    } else if node.inputs.count > 2 {
-      operands.append(nil)
-    }
+    var operands = try weighing(try asInteger(first), node, op)
     if node.inputs.count > 3 {
       if let residual = node.inputs[3] {
         let floatAlready = integers[residual.index] == nil && floats[residual.index] != nil
@@ -188,6 +170,43 @@ struct Lowering {
       outputNames: [source[output].name],
       quantizedAs: isInteger ? [try parameters(of: output)] : [])
     if isInteger { integers[output.index] = made[0] } else { floats[output.index] = made[0] }
+  }
+
+  /// The operand `x` of a layer, its weights, and its bias where it has one.
+  mutating func weighing(
+    _ x: ValueID, _ node: Node, _ op: any WeightedOperator
+  ) throws(ModelError) -> [ValueID?] {
+    guard let first = node.inputs[0], let weightID = node.inputs[1],
+      let weight = source.constant(weightID)
+    else { throw ModelError(.notQuantizable, "its weights are not constant") }
+    guard let input = target.type(x).quantization else {
+      throw ModelError(.invalidGraph, "'\(source[first].name)' lost its parameters")
+    }
+    var bias = node.inputs.count > 2 ? node.inputs[2].flatMap { source.constant($0) } : nil
+    let coarsest = means[first].flatMap { operand in
+      ranges[node.outputs[0]].flatMap {
+        noise.step(of: op, weight, reading: operand, result: $0.parameters.scale)
+      }
+    }
+    let stored = WeightQuantization.weights(
+      weight, axis: op.weightChannelAxis, bias: bias, input: input, rounding: rounding,
+      coarsest: coarsest)
+    var operands: [ValueID?] = [
+      x, target.addConstant(stored, named: source[weightID].name),
+    ]
+    if rounding == .corrected, let own = means[first] {
+      let correction = BiasCorrection(op: op, weight: weight, stored: stored, means: own)
+      bias = try correction.corrected(bias) ?? bias
+    }
+    let name =
+      node.inputs.count > 2 ? node.inputs[2].map { source[$0].name } : nil
+    if let bias, let scales = stored.quantization?.scales {
+      let integers = try WeightQuantization.bias(bias, weightScales: scales, input: input)
+      operands.append(target.addConstant(integers, named: name ?? "\(node.name).bias"))
+    } else if node.inputs.count > 2 {
+      operands.append(nil)
+    }
+    return operands
   }
 
   /// A recurrent layer: int8 weights for input and state, everything else float32 (`Q42`).

@@ -18,6 +18,8 @@ package struct QuantizationRecord: Sendable, Codable, Hashable {
     package let floatReason: String?
     /// Products that it sums, over all samples; nil where that is not its kind of work, or was not observed.
     package var multiplyAccumulates: Int?
+    /// Bits of what it reads, where they are not 8.
+    package var activationBits: Int?
   }
 
   /// Nil where the file was quantized already: its own parameters are used.

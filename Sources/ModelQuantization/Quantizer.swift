@@ -11,6 +11,8 @@ package struct Quantizer: Sendable {
   package var weightNoise: Double
   /// Names of nodes that stay float whatever is found.
   package var keptFloat: Set<String>
+  /// Names of layers with weights that read their operand at 16 bits.
+  package var wide: Set<String> = []
   /// Why, for those nodes of ``keptFloat`` where the caller says.
   package var keptFloatReasons: [String: String] = [:]
 
@@ -36,7 +38,8 @@ package struct Quantizer: Sendable {
   ) throws(ModelError) -> (graph: Graph, record: QuantizationRecord) {
     let ranges = try calibration.ranges(method)
     let forms = FormPlan(
-      calibration.graph, ranges: ranges, keptFloat: keptFloat, reasons: keptFloatReasons)
+      calibration.graph, ranges: ranges, keptFloat: keptFloat, reasons: keptFloatReasons,
+      wide: wide)
     var means: [ValueID: ChannelMeans] = [:]
     var weights: [Int] = []
     for (index, node) in calibration.graph.nodes.enumerated() where node.op is any WeightedOperator
@@ -49,7 +52,8 @@ package struct Quantizer: Sendable {
     }
     var lowering = Lowering(
       calibration.graph, forms: forms, ranges: ranges, rounding: rounding,
-      noise: WeightNoise(share: weightNoise, layers: weights), means: means)
+      noise: WeightNoise(share: weightNoise, layers: weights), means: means,
+      wideRanges: wide.isEmpty ? [:] : try calibration.ranges(.minMax).mapValues(\.widened))
     let graph = try lowering.lower()
     try graph.verify()
     var layers = lowering.layers

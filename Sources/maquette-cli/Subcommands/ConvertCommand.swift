@@ -95,6 +95,13 @@ struct ConversionArguments: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Name of a node to keep in float.", valueName: "node"))
   var keepFloat: [String] = []
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Name of a layer that reads 16 bits, as two int8 operands; all for every layer.",
+      valueName: "node"))
+  var wide: [String] = []
+
   @Option(name: .long, help: "Threads to calibrate on; results do not depend on it.")
   var threads = 1
 
@@ -145,6 +152,7 @@ struct ConversionArguments: ParsableArguments {
     request.balance = try ChannelBalances.named(balance)
     request.golden = golden
     request.keptFloat = Set(keepFloat)
+    request.wide = Set(wide)
     request.threads = threads
     request.box = try FaceBox.parse(face.faceBox)
     if let stopAfter { request.stopAfter = stopAfter }

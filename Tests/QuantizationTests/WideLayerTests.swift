@@ -1,0 +1,92 @@
+import ModelIR
+import ModelOperators
+import ModelQuantization
+import ModelRuntime
+import TensorCore
+import Testing
+
+/// x → conv + prelu → conv + residual + relu, all on weights that int8 represents exactly.
+private func sample() throws -> Graph {
+  var graph = Graph()
+  let x = try graph.addInput("x", TensorType(.float32, [.symbol("N"), 4, 6, 6]))
+  func constant(_ dimensions: [Int], _ step: Int, by divisor: Float) throws -> ValueID {
+    let shape = try Shape(dimensions)
+    // The first of each row is the greatest, so that the scale is 1 by `divisor`.
+    let row = shape.count(1..<shape.rank)
+    let values = (0..<shape.count).map { index in
+      Float(index % row == 0 ? 127 : index * step % 255 - 127) / divisor
+    }
+    return graph.addConstant(Tensor(shape, values), named: "c\(step)")
+  }
+  let same = Window(pads: [1, 1, 1, 1])
+  let a = try graph.appendOne(
+    Convolution(window: same, epilogue: Epilogue(.prelu)), named: "a",
+    to: [
+      x, constant([4, 4, 3, 3], 1, by: 127), constant([4], 31, by: 127), nil,
+      constant([4], 77, by: 127),
+    ])
+  let b = try graph.appendOne(
+    Convolution(window: same, epilogue: Epilogue(.relu)), named: "b",
+    to: [a, constant([4, 4, 3, 3], 7, by: 127), nil, a])
+  try graph.addOutput("y", b)
+  return graph
+}
+
+private func noise(_ seed: UInt64) throws -> Tensor {
+  let shape = try Shape([2, 4, 6, 6])
+  var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+  return Tensor(
+    shape,
+    (0..<shape.count).map { _ in
+      state ^= state << 13
+      state ^= state >> 7
+      state ^= state << 17
+      return Float(Int64(bitPattern: state) >> 40) / Float(1 << 23)
+    })
+}
+
+private func quantized(wide: Set<String>) throws -> (graph: Graph, record: QuantizationRecord) {
+  var calibration = Calibration(try sample())
+  for seed in 10..<14 { try calibration.observe([try noise(UInt64(seed))]) }
+  var quantizer = Quantizer(rounding: .nearest)
+  quantizer.wide = wide
+  return try quantizer.quantize(calibration)
+}
+
+private func decibels(_ graph: Graph) throws -> Double {
+  let x = try noise(99)
+  let expected = try ReferenceExecutor(try sample()).run([x])[0].doubles()
+  let found = try ReferenceExecutor(graph).run([x])[0].doubles()
+  var (signal, error) = (0.0, 0.0)
+  for (p, q) in zip(expected, found) {
+    signal += p * p
+    error += (p - q) * (p - q)
+  }
+  return signal / error
+}
+
+@Test func sixteenBitsLoseAHundredthOfWhatEightDo() throws {
+  let eight = try decibels(try quantized(wide: []).graph)
+  let (graph, record) = try quantized(wide: ["a", "b"])
+  #expect(try decibels(graph) > 100 * eight, "20 dB and more")
+  #expect(record.layers.map(\.activationBits) == [16, 16])
+  #expect(record.layers.allSatisfy { $0.floatReason == nil })
+}
+
+@Test func plannedWideLayersEqualTheReference() throws {
+  let graph = try quantized(wide: ["a"]).graph
+  var runner = ModelRunner(graph)
+  let x = try noise(7)
+  #expect(try runner.run([x]) == ReferenceExecutor(graph).run([x]))
+}
+
+@Test func wideLayersMultiplyIntegersOnly() throws {
+  let graph = try quantized(wide: ["a", "b"]).graph
+  for node in graph.nodes where node.op is Convolution {
+    let weight = try #require(node.inputs[1])
+    let x = try #require(node.inputs[0])
+    #expect(graph.type(weight).element == .int8)
+    #expect(graph.type(x).element == .int8)
+  }
+  #expect(graph.nodes.count { $0.op is Convolution } == 4)
+}
