@@ -72,15 +72,26 @@ final class PartObserver {
     try calibration.observe(inputs)
   }
 
-  func quantized(_ request: Conversion, _ family: FamilyModel?) throws(ModelError) -> ModelPart {
+  /// - Parameter samples: those that a plan is measured on.
+  func quantized(
+    _ request: Conversion, _ family: FamilyModel?, _ samples: [Sample]
+  ) throws(ModelError) -> ModelPart {
     var quantizer = Quantizer(
-      method: request.method, rounding: request.rounding,
-      weightNoise: request.weightNoise, keptFloat: request.keptFloat)
+      method: request.method, rounding: request.rounding, weightNoise: request.weightNoise,
+      keptFloat: request.keptFloat)
+    quantizer.keepFloat(by: family, in: prepared)
     quantizer.wide =
       request.wide.contains(Conversion.everyLayer)
       ? Set(prepared.nodes.map(\.name)) : request.wide
-    quantizer.keepFloat(by: family, in: prepared)
-    let made = try quantizer.quantize(calibration)
+    var plan: PrecisionPlan?
+    if let least = request.leastRatio {
+      let inputs = try samples.map { (sample) throws(ModelError) in
+        try prepared.ordered(sample.inputs)
+      }
+      (quantizer, plan) = try quantizer.planned(calibration, inputs, atLeast: least)
+    }
+    var made = try quantizer.quantize(calibration)
+    made.record.plan = plan
     return ModelPart(name: part.name, graph: made.graph, record: made.record)
   }
 }

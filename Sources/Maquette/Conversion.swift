@@ -37,6 +37,8 @@ package struct Conversion: Sendable {
   /// Names of layers that read 16 bits; ``everyLayer`` for all with weights.
   package var wide: Set<String> = []
   package static let everyLayer = "all"
+  /// The least signal-to-noise ratio, in dB, for which layers may read 16 bits.
+  package var leastRatio: Double?
   /// Where the face is in pictures of the calibration folder.
   package var box: Box?
   /// What the family is told: a text file of lines by name.
@@ -102,7 +104,9 @@ package struct Conversion: Sendable {
       seconds["calibrate"] = watch.seconds
       watch = Stopwatch()
       progress("quantizing")
-      for index in parts.indices { parts[index] = try observers[index].quantized(self, family) }
+      for index in parts.indices {
+        parts[index] = try observers[index].quantized(self, family, samples[parts[index].name])
+      }
       seconds["quantize"] = watch.seconds
     }
 
@@ -191,6 +195,7 @@ package struct Conversion: Sendable {
       options["weight-noise"] = String(weightNoise)
       options["balance"] = balance.rawValue
     }
+    if let leastRatio { options["min-sqnr"] = String(leastRatio) }
     if !wide.isEmpty { options["wide"] = wide.sorted().joined(separator: " ") }
     if !keptFloat.isEmpty { options["kept-float"] = keptFloat.sorted().joined(separator: " ") }
     return options

@@ -27,4 +27,6 @@ package struct QuantizationRecord: Sendable, Codable, Hashable {
   package let samples: Int
   package let activations: [Activation]
   package let layers: [Layer]
+  /// How layers came to read 16 bits, where that was planned.
+  package var plan: PrecisionPlan?
 }

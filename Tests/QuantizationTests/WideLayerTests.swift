@@ -90,3 +90,20 @@ private func decibels(_ graph: Graph) throws -> Double {
   }
   #expect(graph.nodes.count { $0.op is Convolution } == 4)
 }
+
+@Test func plansReachTheRatioThatIsDemanded() throws {
+  var calibration = Calibration(try sample())
+  for seed in 10..<14 { try calibration.observe([try noise(UInt64(seed))]) }
+  let samples = [[try noise(10)], [try noise(11)]]
+  let plain = try Quantizer(rounding: .nearest).planned(calibration, samples, atLeast: 10)
+  #expect(plain.quantizer.wide.isEmpty)
+  let (quantizer, plan) = try Quantizer(rounding: .nearest)
+    .planned(calibration, samples, atLeast: plain.plan.achieved + 10)
+  #expect(!quantizer.wide.isEmpty)
+  #expect(plan.achieved >= plan.demanded)
+  #expect(plan.layers.map(\.name) == ["a", "b"])
+  #expect(plan.layers.allSatisfy { $0.noiseAt16 < $0.noiseAt8 })
+  #expect(throws: ModelError.self) {
+    try Quantizer().planned(calibration, [], atLeast: 10)
+  }
+}

@@ -102,6 +102,13 @@ struct ConversionArguments: ParsableArguments {
       valueName: "node"))
   var wide: [String] = []
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Let as many layers read 16 bits as this signal-to-noise ratio takes, on the first two samples.",
+      valueName: "dB"))
+  var minSqnr: Double?
+
   @Option(name: .long, help: "Threads to calibrate on; results do not depend on it.")
   var threads = 1
 
@@ -153,6 +160,12 @@ struct ConversionArguments: ParsableArguments {
     request.golden = golden
     request.keptFloat = Set(keepFloat)
     request.wide = Set(wide)
+    if let minSqnr {
+      guard (0...200).contains(minSqnr) else {
+        throw ModelError(.usage, "a signal-to-noise ratio is 0 to 200 dB")
+      }
+      request.leastRatio = minSqnr
+    }
     request.threads = threads
     request.box = try FaceBox.parse(face.faceBox)
     if let stopAfter { request.stopAfter = stopAfter }
