@@ -50,6 +50,15 @@ struct FormPlan {
       let inner = node.op.graphs.flatMap(\.graph.withInner).reduce(0) { $0 + $1.nodes.count }
       return "\(name) runs \(inner) nodes in graphs of its own, which stay float"
     }
+    for case let input? in node.inputs {
+      guard let constant = graph.constant(input), constant.element == .float32,
+        node.op is any IntegerOperator || node.op is any UnaryOperator
+      else { continue }
+      guard constant.withElements(of: Float.self, { $0.allSatisfy(\.isFinite) }) else {
+        return
+          "'\(graph[input].name)' has numbers that are infinite or NaN; export the model without them"
+      }
+    }
     guard let output = node.outputs.first, graph.type(output).element == .float32 else {
       return "\(name) does not make real numbers"
     }
