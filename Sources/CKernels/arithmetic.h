@@ -109,11 +109,18 @@ CK_INLINE int ck_cursor_inside(const ck_window *window, ck_cursor at) {
   return ck_inside(at.d, window->in_size[0]) && ck_inside(at.h, window->in_size[1]) && ck_inside(at.w, window->in_size[2]);
 }
 
+/* Before a loop over elements: the result is one of the operands, or meets none of them, so that the loop vectorises without asking. */
+#define CK_ELEMENTWISE _Pragma("clang loop vectorize(assume_safety)")
+
 /* The inner dimension of a tile as equal runs: run i of a row starts offsets[i] elements after the row's start. */
 typedef struct ck_segments {
   size_t count;
   size_t length; /* a multiple of the tier's CK_K_UNIT */
   const ptrdiff_t *offsets;
+  /* Weights that are read soon: a tile may fetch two lines, at `fetch` and half a step further, and advance it by a step, for each
+   * of its own weight groups. */
+  const uint8_t *fetch;
+  size_t fetch_step;
 } ck_segments;
 
 #endif

@@ -49,7 +49,7 @@ typedef struct ck_operand_f32 {
   ptrdiff_t column;
 } ck_operand_f32;
 
-/* y[i] = f(x[i]). */
+/* y[i] = f(x[i]). A result of the functions here is one of its operands, or meets none of them. */
 typedef void (*ck_unary_f32_fn)(ck_unary function, size_t count, const float *_Nonnull x, float p0, float p1,
                                 float *_Nonnull y);
 
