@@ -43,16 +43,13 @@ CK_INLINE __m512i CK_FN(broadcast)(const uint8_t *x) {
   return _mm512_set1_epi32(group);
 }
 
-/* How far ahead weights are fetched: what the hardware's own prefetching does not reach across pages. */
-enum { CK_FN(weights_ahead) = 8192 };
-
 /* `rows` rows by `halves` times 16 channels; `chains` accumulators for each, over interleaved groups of k, hide latency when rows
  * are few. */
 CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const size_t chains, const ck_segments *segments,
                                 const uint8_t *x, size_t x_stride, const uint8_t *panel, int32_t *acc) {
   const size_t group = CK_CHANNEL_BLOCK * CK_K_UNIT;
   __m512i a[CK_ROWS][2][4];
-  const uint8_t *w = panel + CK_CHANNEL_BLOCK * sizeof(int32_t);
+  const uint8_t *w = panel + CK_CHANNEL_BLOCK * sizeof(int32_t), *fetch = segments->fetch;
   for (size_t r = 0; r < rows; r++) {
     for (size_t h = 0; h < halves; h++) {
       a[r][h][0] = _mm512_load_si512(panel + h * 64);
@@ -66,10 +63,9 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const si
     size_t i = 0, k = segments->length;
     for (; i + chains * CK_K_UNIT <= k; i += chains * CK_K_UNIT, w += chains * group) {
       for (size_t c = 0; c < chains; c++) {
-        _mm_prefetch((const char *)w + c * group + CK_FN(weights_ahead), _MM_HINT_T0);
-        if (halves > 1) {
-          _mm_prefetch((const char *)w + c * group + CK_FN(weights_ahead) + 64, _MM_HINT_T0);
-        }
+        _mm_prefetch((const char *)fetch, _MM_HINT_T1);
+        _mm_prefetch((const char *)fetch + segments->fetch_step / 2, _MM_HINT_T1);
+        fetch += segments->fetch_step;
         __m512i w0 = _mm512_load_si512(w + c * group);
         __m512i w1 = halves > 1 ? _mm512_load_si512(w + c * group + 64) : w0;
         for (size_t r = 0; r < rows; r++) {
