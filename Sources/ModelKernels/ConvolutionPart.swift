@@ -38,6 +38,19 @@ package struct ConvolutionPart: Sendable {
 }
 
 extension ConvolutionPart {
+  /// A product of `rows` rows of `depth` elements with as many columns as there are channels: the rows are
+  /// the positions of an image of one line.
+  package init(rows: Int, depth: Int, channels: Int) {
+    let size = Triple(1, 1, rows)
+    let window = KernelWindow(
+      inputSize: size, outputSize: size, step: Triple(1, 1, 1), taps: [Triple(0, 0, 0)],
+      inputStride: KernelWindow.denseStride(size, pitch: depth),
+      outputStride: KernelWindow.denseStride(size, pitch: channels))
+    self.init(window: window, residualStride: window.outputStride, tapChannels: depth)
+  }
+}
+
+extension ConvolutionPart {
   /// The calls of one kernel: what each part reads and writes, and its scratch.
   struct Schedule: Sendable {
     let tasks: [RowTask]

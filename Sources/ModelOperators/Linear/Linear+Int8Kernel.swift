@@ -10,24 +10,23 @@ extension Linear: IntegerPlannedOperator {
     let k = weight[transposeWeight ? 1 : 0]
     let n = weight[transposeWeight ? 0 : 1]
     let x = try request.operands.required(0).shape
-    let size = Triple(1, 1, x.count(0..<x.rank - 1))
-    var rows = integers.weights
-    if !transposeWeight {
-      for channel in 0..<n {
-        for i in 0..<k { rows[channel * k + i] = integers.weights[i * n + channel] }
-      }
-    }
-    let window = KernelWindow(
-      inputSize: size, outputSize: size, step: Triple(1, 1, 1), taps: [Triple(0, 0, 0)],
-      inputStride: KernelWindow.denseStride(size, pitch: k),
-      outputStride: KernelWindow.denseStride(size, pitch: n))
-    let part = ConvolutionPart(
-      window: window, residualStride: window.outputStride, tapChannels: k)
+    let rows = filtersFirst(integers.weights, k: k, n: n)
+    let part = ConvolutionPart(rows: x.count(0..<x.rank - 1), depth: k, channels: n)
     return PlannedKernel(
       IntegerConvolution(
         tier: request.tier, threads: request.threads, parts: [part],
         weights: [integers.packable(rows: rows, channels: n, k: k, firstChannel: 0)],
         pad: 0, epilogue: integers.layer.epilogue.kernel),
       layout: .rowMajor)
+  }
+
+  /// W as one row of `k` for each of the `n` output channels.
+  func filtersFirst<Element>(_ weights: [Element], k: Int, n: Int) -> [Element] {
+    guard !transposeWeight else { return weights }
+    var rows = weights
+    for channel in 0..<n {
+      for i in 0..<k { rows[channel * k + i] = weights[i * n + channel] }
+    }
+    return rows
   }
 }

@@ -10,14 +10,27 @@ extension Linear: PlannedOperator {
   }
 
   private func floatKernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
-    let (x, w) = (try request.operands.required(0).shape, try request.operands.required(1).shape)
-    let product = FloatProduct(
-      m: x.count(0..<x.rank - 1), n: w[transposeWeight ? 0 : 1], k: w[transposeWeight ? 1 : 0],
-      transposeB: transposeWeight, request)
-    guard product.k > 0 else { return nil }
-    return product.kernel(
-      FloatEpilogue(epilogue, request, from: 2)
-    ) { (_, _, _) in }
+    let (x, weight) = (try request.operands.required(0).shape, try request.operands.required(1))
+    let (n, k) = (
+      weight.shape[transposeWeight ? 0 : 1], weight.shape[transposeWeight ? 1 : 0]
+    )
+    let m = x.count(0..<x.rank - 1)
+    guard k > 0 else { return nil }
+    let epilogue = FloatEpilogue(epilogue, request, from: 2)
+    if let values = weight.fact.constant?.floats(),
+      let activation = epilogue.activation(channels: n)
+    {
+      return PlannedKernel(
+        FloatConvolution(
+          tier: request.tier, threads: request.threads,
+          parts: [ConvolutionPart(rows: m, depth: k, channels: n)],
+          weights: [
+            FloatConvolution.Weights(filtersFirst(values, k: k, n: n), channels: n)
+          ], activation: activation, isFused: !request.isExact), epilogue, layout: .rowMajor)
+    }
+    return FloatProduct(m: m, n: n, k: k, transposeB: transposeWeight, request).kernel(epilogue) {
+      (_, _, _) in
+    }
   }
 }
 

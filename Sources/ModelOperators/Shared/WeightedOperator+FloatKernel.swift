@@ -31,9 +31,14 @@ extension PlannedKernel {
         FloatConvolution.Weights(
           parts.rows(of: $0, from: groups[$0.group]), channels: geometry.groupOutputChannels)
       }, activation: activation, isFused: !request.isExact)
+    self.init(convolution, epilogue, layout: .channelsLast)
+  }
+
+  /// A layer's kernel: image or rows in, image or rows out, residual (operand 3) like the output.
+  init(_ convolution: FloatConvolution, _ epilogue: FloatEpilogue, layout: Layout) {
     self.init(
-      operandLayouts: [.channelsLast, .rowMajor, .rowMajor, .channelsLast, .rowMajor],
-      outputLayouts: [.channelsLast], scratchByteCount: convolution.scratchByteCount,
+      operandLayouts: [layout, .rowMajor, .rowMajor, layout, .rowMajor],
+      outputLayouts: [layout], scratchByteCount: convolution.scratchByteCount,
       multiplyAccumulates: convolution.multiplyAccumulates
     ) { (frame) throws(ModelError) in
       let operands = epilogue.operands(frame)
