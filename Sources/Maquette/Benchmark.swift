@@ -34,7 +34,11 @@ package struct Benchmark: Report {
   let minMs: Double
   /// Reading the file and planning it.
   let loadMs: Double
+  /// The first run, which packs what is packed lazily.
+  let firstMs: Double
   let peakRssMb: Double
+  /// Memory that the process holds after the runs.
+  let rssMb: Double
   let arenaMb: Double
   let gmacs: Double
   let operators: [OperatorTime]?
@@ -72,9 +76,11 @@ package struct Benchmark: Report {
     let plan = try runner.plan(inputs)
     loadMs = load.seconds * 1000
     var times: [Double] = []
+    var first = 0.0
     for run in -3..<runs {
       let watch = Stopwatch()
       for inputs in all { _ = try runner.run(inputs) }
+      if run == -3 { first = watch.seconds * 1000 }
       if run >= 0 {
         times.append(watch.seconds * 1000)
         progress("timing", run + 1, of: runs)
@@ -90,7 +96,9 @@ package struct Benchmark: Report {
     samples = all.count
     medianMs = times[times.count / 2]
     minMs = times[0]
-    peakRssMb = Benchmark.peakResidentMegabytes()
+    firstMs = first
+    peakRssMb = Benchmark.residentMegabytes("VmHWM")
+    rssMb = Benchmark.residentMegabytes("VmRSS")
     arenaMb = Double(plan?.arenaByteCount ?? 0) / 1e6
     gmacs = Double(plan?.multiplyAccumulates ?? 0) / 1e9
     guard perOperator else {
@@ -139,9 +147,10 @@ package struct Benchmark: Report {
     return tensors
   }
 
-  private static func peakResidentMegabytes() -> Double {
+  /// A field of the process's status that holds kilobytes; 0 where the system has none.
+  private static func residentMegabytes(_ field: String) -> Double {
     guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
-      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("\(field):") }),
       let kilobytes = line.split(separator: " ").compactMap({ Double($0) }).first
     else { return 0 }
     return kilobytes * 1024 / 1e6
@@ -154,7 +163,7 @@ package struct Benchmark: Report {
       "  median \(Figure.milliseconds(medianMs)), minimum \(Figure.milliseconds(minMs)) of \(runs) runs"
         + (gmacs > 0
           ? String(format: ", %.2f GMAC (%.1f GMAC/s)", gmacs, gmacs / minMs * 1000) : ""),
-      "  loaded in \(Figure.milliseconds(loadMs)); arena \(String(format: "%.1f", arenaMb)) MB, "
+      "  loaded in \(Figure.milliseconds(loadMs)), first run \(Figure.milliseconds(firstMs)); arena \(String(format: "%.1f", arenaMb)) MB, "
         + "peak memory \(String(format: "%.1f", peakRssMb)) MB",
     ]
     if let operators {

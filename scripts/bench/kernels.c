@@ -3,41 +3,14 @@
  *   cc=/opt/swift/usr/bin/clang; src=Sources/CKernels
  *   $cc -std=gnu17 -O2 -I$src/include scripts/bench/kernels.c $src/[a-z]*.c $src/tiers/[a-z]*.c -lpthread -lm -o /tmp/kernels && /tmp/kernels
  *
- * Each figure is the best of many repetitions on one thread. The peak loop issues independent vpdpbusd from registers only.
+ * Each figure is the best of many repetitions on one thread.
  */
-#include <immintrin.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "CKernels.h"
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* Multiply-adds per second of register-only vpdpbusd. */
-__attribute__((target("avx512f,avx512vnni"))) static double peak(void) {
-#define ONE(n) "vpdpbusd %%zmm31, %%zmm30, %%zmm" #n "\n\t"
-  double best = 0;
-  for (int repetition = 0; repetition < 40; repetition++) {
-    const long count = 200000;
-    double start = now();
-    for (long j = 0; j < count; j++) {
-      __asm__ volatile(ONE(0) ONE(1) ONE(2) ONE(3) ONE(4) ONE(5) ONE(6) ONE(7) ONE(8) ONE(9) ONE(10) ONE(11) ONE(12) ONE(13)
-                           ONE(14) ONE(15)::
-                               : "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", "zmm9", "zmm10",
-                                 "zmm11", "zmm12", "zmm13", "zmm14", "zmm15");
-    }
-    double rate = (double)count * 16 * 64 / (now() - start);
-    best = rate > best ? rate : best;
-  }
-#undef ONE
-  return best;
-}
+#include "floors.h"
 
 enum { cold_bytes = 96 << 20 };
 
@@ -196,7 +169,7 @@ int main(void) {
       {"cold 1x1024x1024", 1, 1, 1024, 1024, 1, 1},    {"cold 3x3 512-512 4x4", 4, 4, 512, 512, 3, 1},
   };
   static const ck_isa tiers[] = {CK_ISA_AVX512_VNNI, CK_ISA_AVX2, CK_ISA_SCALAR};
-  double limit = __builtin_cpu_supports("avx512vnni") ? peak() : 0;
+  double limit = integer_peak();
   printf("%-24s %8.1f Gmac/s\n", "vpdpbusd peak", limit * 1e-9);
   for (size_t t = 0; t < sizeof tiers / sizeof tiers[0]; t++) {
     const ck_kernels *kernels = ck_kernels_for(tiers[t]);

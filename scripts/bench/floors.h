@@ -1,0 +1,72 @@
+/* What one thread of the processor can do at best: multiply-adds from registers only, and reading of memory. */
+#ifndef FLOORS_H
+#define FLOORS_H
+
+#include <immintrin.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The best rate of sixteen independent instructions `op` of `lanes` multiply-adds each, again and again. */
+#define REGISTER_PEAK(op, lanes)                                                                                              \
+  double best = 0;                                                                                                            \
+  for (int repetition = 0; repetition < 40; repetition++) {                                                                   \
+    const long count = 200000;                                                                                                \
+    double start = now();                                                                                                     \
+    for (long j = 0; j < count; j++) {                                                                                        \
+      __asm__ volatile(op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)  \
+                       ::: "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", "zmm9", "zmm10", "zmm11",  \
+                         "zmm12", "zmm13", "zmm14", "zmm15");                                                                 \
+    }                                                                                                                         \
+    double rate = (double)count * 16 * (lanes) / (now() - start);                                                             \
+    best = rate > best ? rate : best;                                                                                         \
+  }                                                                                                                           \
+  return best
+
+#define VPDPBUSD(n) "vpdpbusd %%zmm31, %%zmm30, %%zmm" #n "\n\t"
+#define VFMADD(n) "vfmadd231ps %%zmm31, %%zmm30, %%zmm" #n "\n\t"
+
+__attribute__((target("avx512f,avx512vnni"))) static double vnni_peak(void) { REGISTER_PEAK(VPDPBUSD, 64); }
+
+__attribute__((target("avx512f"))) static double fma_peak(void) {
+  /* Registers may hold anything; zeros keep the additions out of denormal numbers. */
+  __asm__ volatile("vpxorq %%zmm31, %%zmm31, %%zmm31\n\tvpxorq %%zmm30, %%zmm30, %%zmm30" ::: "zmm30", "zmm31");
+  REGISTER_PEAK(VFMADD, 16);
+}
+
+/* Multiply-adds of int8 a second; 0 where the processor has no vpdpbusd. */
+static inline double integer_peak(void) { return __builtin_cpu_supports("avx512vnni") ? vnni_peak() : 0; }
+
+/* Multiply-adds of float32 a second; 0 where the processor has no AVX-512. */
+static inline double float_peak(void) { return __builtin_cpu_supports("avx512f") ? fma_peak() : 0; }
+
+/* Bytes a second that one thread reads from memory. */
+static inline double read_bandwidth(void) {
+  const size_t bytes = (size_t)256 << 20, count = bytes / sizeof(long);
+  long *values = malloc(bytes), sum = 0;
+  if (values == NULL) {
+    return 0;
+  }
+  memset(values, 1, bytes);
+  double best = 0;
+  for (int repetition = 0; repetition < 5; repetition++) {
+    double start = now();
+    for (size_t i = 0; i < count; i += 8) {
+      sum += values[i] + values[i + 1] + values[i + 2] + values[i + 3] + values[i + 4] + values[i + 5] + values[i + 6] +
+             values[i + 7];
+    }
+    __asm__ volatile("" : "+r"(sum));
+    double rate = (double)bytes / (now() - start);
+    best = rate > best ? rate : best;
+  }
+  free(values);
+  return best;
+}
+
+#endif
