@@ -16,6 +16,7 @@ from PIL import Image
 
 import export
 import export_talking
+import espeak
 import faces
 import mel
 import mouths
@@ -54,7 +55,7 @@ def find(corpus, speaker, place):
 
 def write_media(corpus):
     SPOKEN.mkdir(parents=True, exist_ok=True)
-    synthesiser = spoken_corpus.Synthesiser()
+    synthesiser = espeak.Synthesiser()
     for name, speaker, place in UTTERANCES:
         voice, rate, pitch = spoken_corpus.SPEAKERS[speaker]
         synthesiser.voice(voice, rate, pitch)
@@ -179,7 +180,7 @@ def critic_goldens(n, corpus):
 
 def lexicon():
     """Every word of the corpus as espeak-ng's American voice says it, in the CMU dictionary's form."""
-    synthesiser = spoken_corpus.Synthesiser()
+    synthesiser = espeak.Synthesiser()
     synthesiser.voice("en-us", 160, 40)
     text = " ".join(spoken_corpus.sentences(2000, seed=1)).replace(",", "")
     lines = ["# Pronunciations by espeak-ng's American voice."]

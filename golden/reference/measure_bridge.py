@@ -2,12 +2,13 @@
 
     python golden/reference/measure_bridge.py --corpus CORPUS --maquette PROGRAM BUNDLE…
 
-CORPUS is what make_bridge_corpus.py wrote. The clips are drawn as the trainer draws them to measure, and go to
+CORPUS is what make_bridge_corpus.py wrote, a BUNDLE has parts named by their roles. The clips are drawn as the trainer draws them to measure, and go to
 each BUNDLE through `maquette run`, two at a time; told are the share of words that are read rightly from lips
 and from lips with sound, or the mean difference of mel spectrograms.
 """
 
 import argparse
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -67,14 +68,15 @@ def main():
     for bundle in arguments.bundles:
         shown = subprocess.run(
             [arguments.maquette, "inspect", bundle], check=True, capture_output=True, text=True).stdout
+        parts = re.findall(r"^part\s+(\S+),", shown, re.MULTILINE)
 
         def call(part, **arrays):
-            if f" {part}" not in shown:
+            if part not in parts:
                 return None
             with tempfile.TemporaryDirectory() as folder:
                 return run(arguments.maquette, bundle, part, Path(folder), arrays)
 
-        measure = speech if " speech" in shown else words
+        measure = speech if "speech" in parts else words
         print(f"{bundle.name}: {measure(corpus, call)}", flush=True)
 
 

@@ -8,7 +8,6 @@ trains from the corpus needs neither it nor librosa.
 """
 
 import argparse
-import ctypes
 import random
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 import soundfile
 
 import drawn_faces
+import espeak
 import mel
 import visemes
 
@@ -73,65 +73,6 @@ def sentences(count, seed):
     return made
 
 
-class Event(ctypes.Structure):
-    _fields_ = [
-        ("type", ctypes.c_int), ("identifier", ctypes.c_uint), ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int), ("audio_position", ctypes.c_int), ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p), ("string", ctypes.c_char * 8)]
-
-
-class Synthesiser:
-    """The espeak-ng library: text to samples and (phone mnemonic, start in seconds)."""
-
-    SYNCHRONOUS, PHONEME_EVENTS, PHONEME = 2, 1, 7
-    RATE, PITCH, UTF8 = 1, 3, 1
-
-    def __init__(self, library="libespeak-ng.so.1"):
-        self.library = ctypes.CDLL(library)
-        self.sample_rate = self.library.espeak_Initialize(
-            self.SYNCHRONOUS, 200, None, self.PHONEME_EVENTS)
-        self.library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-        self.samples, self.events = [], []
-        kind = ctypes.CFUNCTYPE(
-            ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(Event))
-        self.callback = kind(self.receive)
-        self.library.espeak_SetSynthCallback(self.callback)
-
-    def receive(self, samples, count, events):
-        k = 0
-        while events[k].type != 0:
-            if events[k].type == self.PHONEME:
-                self.events.append((events[k].string.decode(), events[k].audio_position / 1000))
-            k += 1
-        if count:
-            self.samples.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        return 0
-
-    def voice(self, name, rate, pitch):
-        if self.library.espeak_SetVoiceByName(name.encode()):
-            raise ValueError(f"espeak-ng has no voice {name}")
-        self.library.espeak_SetParameter(self.RATE, rate, 0)
-        self.library.espeak_SetParameter(self.PITCH, pitch, 0)
-
-    def say(self, text):
-        self.samples, self.events = [], []
-        raw = text.encode()
-        self.library.espeak_Synth(raw, len(raw) + 1, 0, 1, 0, self.UTF8, None, None)
-        self.library.espeak_Synchronize()
-        return np.concatenate(self.samples).astype(np.float32) / 32768, self.events
-
-    def phonemes(self, text):
-        """The phone mnemonics of a text with ' and , before stressed vowels, one string."""
-        buffer = ctypes.create_string_buffer(text.encode())
-        pointer = ctypes.c_void_p(ctypes.addressof(buffer))
-        result = []
-        while pointer.value:
-            piece = self.library.espeak_TextToPhonemes(
-                ctypes.byref(pointer), self.UTF8, ord("_") << 8)
-            result.append(piece.decode())
-        return " ".join(result)
-
-
 CONSONANTS = {
     "p": "P", "b": "B", "t": "T", "d": "D", "k": "K", "g": "G", "tS": "CH", "dZ": "JH", "f": "F",
     "v": "V", "T": "TH", "D": "DH", "s": "S", "z": "Z", "S": "SH", "Z": "ZH", "h": "HH", "m": "M",
@@ -147,7 +88,7 @@ VOWELS = {
 
 
 def stresses(mnemonics):
-    """The stress of each vowel of `Synthesiser.phonemes`: 0, 1 or 2."""
+    """The stress of each vowel of `espeak.Synthesiser.phonemes`: 0, 1 or 2."""
     found = []
     for word in mnemonics.split():
         for piece in word.split("_"):
@@ -186,7 +127,8 @@ def arpabet(events, marks, end):
 
 def utterance(synthesiser, text):
     """Samples at 16 kHz, phones from sil to sil, and the second at which each ends."""
-    samples, events = synthesiser.say(text)
+    samples, events, _ = synthesiser.say(text)
+    samples = samples.astype(np.float32)
     marks = stresses(synthesiser.phonemes(text))
     end = len(samples) / synthesiser.sample_rate
     found = arpabet(events, marks, end)
@@ -219,7 +161,7 @@ def main():
     parser.add_argument("--each", type=int, default=56, help="utterances of each speaker")
     parser.add_argument("--wav", type=Path, help="write the held-out utterances here")
     arguments = parser.parse_args()
-    synthesiser = Synthesiser()
+    synthesiser = espeak.Synthesiser()
     columns, offsets, speakers, held, texts = [], [0], [], [], []
     identifiers, ends, phone_offsets = [], [], [0]
     for speaker, (name, rate, pitch) in enumerate(SPEAKERS):

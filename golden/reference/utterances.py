@@ -1,30 +1,18 @@
 """Synthetic speech with the time of every phone, and what a mouth does with it.
 
-Speech is espeak-ng's, called through its library. `speak` gives samples and phones,
-`mouth_track` four numbers for each video frame: opening, spread, upper teeth and tongue.
+Speech is espeak-ng's. `speak` gives samples and phones, `mouth_track` four numbers for each video
+frame: opening, spread, upper teeth and tongue.
 """
 
-import ctypes
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage, signal
 
+import espeak
+
 SAMPLE_RATE = 16_000
 FRAMES_PER_SECOND = 25
-
-
-class Event(ctypes.Structure):
-    _fields_ = [
-        ("type", ctypes.c_int), ("identifier", ctypes.c_uint), ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int), ("milliseconds", ctypes.c_int), ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p), ("name", ctypes.c_char * 8)]
-
-
-TERMINATED, WORD, PHONE = 0, 1, 7
-CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(Event))
-RATE, PITCH, RANGE = 1, 3, 4  # espeak's parameter numbers
 
 
 @dataclass(frozen=True)
@@ -46,44 +34,18 @@ class Speaker:
     """espeak-ng, once a process."""
 
     def __init__(self):
-        self.library = ctypes.CDLL("libespeak-ng.so.1")
-        self.rate = self.library.espeak_Initialize(1, 0, None, 1)  # retrieval, phone events
-        if self.rate <= 0:
-            raise RuntimeError("espeak-ng does not start")
-        self.callback = CALLBACK(self.receive)
-        self.library.espeak_SetSynthCallback(self.callback)
-
-    def receive(self, samples, count, events):
-        if samples and count > 0:
-            self.chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        k = 0
-        while events[k].type != TERMINATED:
-            event = events[k]
-            if event.type in (WORD, PHONE):
-                self.events.append((event.type, event.milliseconds / 1000, event.name))
-            k += 1
-        return 0
+        self.synthesiser = espeak.Synthesiser(espeak.RETRIEVAL, 0)
 
     def speak(self, text, voice="en-us", rate=165, pitch=50, pitch_range=50) -> Utterance:
-        self.chunks, self.events = [], []
-        if self.library.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise ValueError(f"espeak-ng has no voice {voice}")
-        for parameter, value in ((RATE, rate), (PITCH, pitch), (RANGE, pitch_range)):
-            self.library.espeak_SetParameter(parameter, int(value), 0)
-        data = text.encode()
-        self.library.espeak_Synth(data, len(data) + 1, 0, 1, 0, 1, None, None)
-        self.library.espeak_Synchronize()
-        raw = np.concatenate(self.chunks).astype(np.float64) / 32768
-        samples = signal.resample_poly(raw, SAMPLE_RATE // 50, self.rate // 50)
+        self.synthesiser.voice(voice, rate, pitch, pitch_range)
+        raw, marks, words = self.synthesiser.say(text)
+        samples = signal.resample_poly(raw, SAMPLE_RATE // 50, self.synthesiser.sample_rate // 50)
         end = len(samples) / SAMPLE_RATE
-        marks = [(at, name.decode("utf-8", "replace")) for kind, at, name in self.events if kind == PHONE]
         phones = []
-        for k, (at, name) in enumerate(marks):
-            until = marks[k + 1][0] if k + 1 < len(marks) else end
-            name = name.strip("',%=_:|;") if name.strip("',%=_:|;") else "_"
-            phones.append(Phone(name, at, until))
-        words = tuple(at for kind, at, _ in self.events if kind == WORD)
-        return Utterance(text, samples.astype(np.float32), tuple(phones), words)
+        for k, (name, at) in enumerate(marks):
+            until = marks[k + 1][1] if k + 1 < len(marks) else end
+            phones.append(Phone(name.strip("',%=_:|;") or "_", at, until))
+        return Utterance(text, samples.astype(np.float32), tuple(phones), tuple(words))
 
 
 # opening, spread, teeth, tongue, weight: how much a phone insists on its shape
