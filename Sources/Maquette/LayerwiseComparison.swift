@@ -1,5 +1,6 @@
 import Foundation
 import ModelIR
+import ModelOperators
 import ModelVerification
 import TensorCore
 
@@ -14,6 +15,11 @@ package struct LayerwiseComparison: Report {
     let maxAbsError: Double
     let meanAbsError: Double
     let nonFiniteMismatches: Int
+    /// The channel with the greatest share of the squared error.
+    let worstChannel: Int?
+    let worstChannelShare: Double?
+    /// The share of B's values outside of what A's integers can reach.
+    let clipped: Double
   }
 
   let a: String
@@ -56,7 +62,9 @@ package struct LayerwiseComparison: Report {
         name: row.name, op: row.kind, order: row.order, sqnrDb: row.metrics.signalToNoise,
         cosine: row.metrics.cosine, maxAbsError: row.metrics.maximumAbsoluteError,
         meanAbsError: row.metrics.meanAbsoluteError,
-        nonFiniteMismatches: row.metrics.nonFiniteMismatches)
+        nonFiniteMismatches: row.metrics.nonFiniteMismatches,
+        worstChannel: row.worstChannel?.channel, worstChannelShare: row.worstChannel?.share,
+        clipped: row.clipped)
     }
     unmatched = comparison.unmatched
     seconds = watch.seconds
@@ -68,8 +76,13 @@ package struct LayerwiseComparison: Report {
     var runner = try Runner(graph, options)
     var layers: [LayerComparison.Layer] = []
     _ = try runner.run(try graph.ordered(inputs)) { (id, tensor) throws(ModelError) in
-      let kind = graph.producer(of: id).map { type(of: $0.op).name } ?? ""
-      layers.append(LayerComparison.Layer(name: graph[id].name, kind: kind, tensor: tensor))
+      let producer = graph.producer(of: id)
+      let axis = (producer?.op as? any WeightedOperator)?
+        .outputChannelAxis(rank: tensor.shape.rank)
+      layers.append(
+        LayerComparison.Layer(
+          name: graph[id].name, kind: producer.map { type(of: $0.op).name } ?? "", tensor: tensor,
+          channelAxis: axis ?? (tensor.shape.rank >= 3 ? 1 : nil)))
     }
     return layers
   }
@@ -79,11 +92,16 @@ package struct LayerwiseComparison: Report {
       "\(a) against \(b) on \(sample): \(layers.count) layers compared, \(unmatched.count) only in \(a)"
     ]
     var table = TextTable(
-      ["layer", "operator", "order", "SQNR", "cosine", "max error"], numeric: [2, 3, 4, 5])
+      ["layer", "operator", "order", "SQNR", "cosine", "max error", "worst channel", "clipped"],
+      numeric: [2, 3, 4, 5, 6, 7])
     for layer in layers.prefix(20) {
       table.add([
         layer.name, layer.op, "\(layer.order)", Figure.decibels(layer.sqnrDb),
         String(format: "%.6f", layer.cosine), Figure.error(layer.maxAbsError),
+        layer.worstChannel.map {
+          String(format: "%d (%.0f %%)", $0, 100 * (layer.worstChannelShare ?? 0))
+        } ?? "–",
+        layer.clipped > 0 ? String(format: "%.2f %%", 100 * layer.clipped) : "–",
       ])
     }
     lines += table.lines

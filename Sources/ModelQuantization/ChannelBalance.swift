@@ -131,7 +131,10 @@ struct BalancedGraph {
       }
       let made = try target.append(
         node.op, named: node.name, to: operands, origin: node.origin,
-        outputNames: node.outputs.map { source[$0].name })
+        // Other numbers under the same name would be compared with those of the float graph.
+        outputNames: node.outputs.map { id in
+          source[id].name + (factors(of: id) == nil ? "" : ".balanced")
+        })
       for (old, new) in zip(node.outputs, made) { places[old.index] = new }
     }
     for port in source.outputs {

@@ -13,8 +13,11 @@ package struct LayerComparison: Codable, Sendable, Hashable {
     /// The kind of operator that made it.
     package let kind: String
     package let tensor: Tensor
+    /// The axis that counts channels.
+    package let channelAxis: Int?
 
-    package init(name: String, kind: String, tensor: Tensor) {
+    package init(name: String, kind: String, tensor: Tensor, channelAxis: Int? = nil) {
+      self.channelAxis = channelAxis
       self.name = name
       self.kind = kind
       self.tensor = tensor
@@ -27,6 +30,15 @@ package struct LayerComparison: Codable, Sendable, Hashable {
     /// Place in the order of the form under test, from 0.
     package let order: Int
     package let metrics: Metrics
+    /// The channel with the greatest share of the squared error, and that share.
+    package let worstChannel: ChannelError?
+    /// The share of the reference's values that the integers of this form cannot reach, their range ending before.
+    package let clipped: Double
+  }
+
+  package struct ChannelError: Codable, Sendable, Hashable {
+    package let channel: Int
+    package let share: Double
   }
 
   /// Worst first: by non-finite mismatches, then by signal-to-noise ratio, then in order.
@@ -45,7 +57,11 @@ package struct LayerComparison: Codable, Sendable, Hashable {
         unmatched.append(layer.name)
         continue
       }
-      rows.append(Row(name: layer.name, kind: layer.kind, order: order, metrics: metrics))
+      rows.append(
+        Row(
+          name: layer.name, kind: layer.kind, order: order, metrics: metrics,
+          worstChannel: LayerComparison.worstChannel(layer, counterpart),
+          clipped: LayerComparison.clipped(counterpart, by: layer.tensor.quantization)))
     }
     self.rows = rows.sorted { a, b in
       let (p, q) = (a.metrics, b.metrics)
@@ -56,6 +72,33 @@ package struct LayerComparison: Codable, Sendable, Hashable {
       return a.order < b.order
     }
     self.unmatched = unmatched
+  }
+
+  private static func worstChannel(_ layer: Layer, _ expected: Tensor) -> ChannelError? {
+    let shape = expected.shape
+    guard let axis = layer.channelAxis, axis < shape.rank, shape[axis] > 1 else { return nil }
+    let inner = shape.count(axis + 1..<shape.rank)
+    var errors = [Double](repeating: 0, count: shape[axis])
+    let (a, b) = (layer.tensor.dequantized().floats(), expected.dequantized().floats())
+    for index in a.indices {
+      let error = Double(a[index]) - Double(b[index])
+      if error.isFinite { errors[index / inner % shape[axis]] += error * error }
+    }
+    let sum = errors.reduce(0, +)
+    guard sum > 0, let most = errors.max(), let channel = errors.firstIndex(of: most) else {
+      return nil
+    }
+    return ChannelError(channel: channel, share: most / sum)
+  }
+
+  /// Values more than half a step outside of the range of `parameters`.
+  private static func clipped(_ expected: Tensor, by parameters: QuantizationParameters?) -> Double
+  {
+    guard let parameters, parameters.axis == nil, expected.count > 0 else { return 0 }
+    let (scale, zero) = (Double(parameters.scale), Double(parameters.zeroPoint))
+    let range = (-128.5 - zero) * scale...(127.5 - zero) * scale
+    let outside = expected.dequantized().floats().count { !range.contains(Double($0)) }
+    return Double(outside) / Double(expected.count)
   }
 
   /// The first layer, in order of computation, whose signal-to-noise ratio is below `decibels` or that
