@@ -44,6 +44,18 @@ package enum ChannelBalances {
   }
 }
 
+/// How coarsely weights may be rounded, as commands take it: a share, or `auto`.
+package enum WeightNoises {
+  /// Nil for `auto`.
+  package static func named(_ text: String) throws(ModelError) -> Double? {
+    if text == "auto" { return nil }
+    guard let share = Double(text), (0...100).contains(share) else {
+      throw ModelError(.usage, "'\(text)' is no weight noise: a number from 0 to 100, or auto")
+    }
+    return share
+  }
+}
+
 /// The place of a face as commands take it: left,top,right,bottom in pixels.
 package enum FaceBox {
   /// Nil for nil.

@@ -25,6 +25,8 @@ extension Conversion {
     let nodes: Int
     let int8Nodes: Int
     let calibrationSamples: Int
+    /// The share of their results' rounding that the rounding of weights may add.
+    let weightNoise: Double?
     let goldens: Int
   }
 
@@ -76,6 +78,12 @@ extension Conversion {
           adopted
             ? "  quantized   by the file: its scales and zero points are kept"
             : "  calibrated  \(calibrationSamples) samples")
+        let noises = parts.compactMap { part in
+          part.weightNoise.map { parts.count > 1 ? "\($0) (\(part.part))" : "\($0)" }
+        }
+        if !noises.isEmpty {
+          lines.append("  weights     noise \(noises.joined(separator: ", "))")
+        }
         lines.append(
           "  on int8     \(int8Nodes) nodes; \(floatNodes) stay float (inspect says why)")
         if let coverage { lines.append("              \(coverage.text)") }

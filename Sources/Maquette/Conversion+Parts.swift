@@ -37,7 +37,7 @@ final class Gathered {
 /// What is seen of a part while samples go by: first how great its channels get, where they are to be balanced,
 /// then, in another round, what the balanced graph computes.
 final class PartObserver {
-  private let part: ModelPart
+  let part: ModelPart
   private let prepared: Graph
   private let threads: Int
   private var survey: ChannelSurvey?
@@ -74,10 +74,11 @@ final class PartObserver {
 
   /// - Parameter samples: those that a plan is measured on.
   func quantized(
-    _ request: Conversion, _ family: FamilyModel?, _ samples: [Sample]
+    _ request: Conversion, _ family: FamilyModel?, _ samples: [Sample],
+    weightNoise: Double
   ) throws(ModelError) -> ModelPart {
     var quantizer = Quantizer(
-      method: request.method, rounding: request.rounding, weightNoise: request.weightNoise,
+      method: request.method, rounding: request.rounding, weightNoise: weightNoise,
       keptFloat: request.keptFloat)
     quantizer.keepFloat(by: family, in: prepared)
     quantizer.wide =

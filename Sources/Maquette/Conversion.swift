@@ -26,8 +26,11 @@ package struct Conversion: Sendable {
   package var method = CalibrationMethod.mse
   /// How weights become integers.
   package var rounding = WeightRounding.corrected
-  /// What rounding weights may add to the sums of layers, as a share of what rounding their results adds.
-  package var weightNoise = 0.0
+  /// What rounding weights may add to the sums of layers, as a share of what rounding their results adds; nil for as
+  /// much as costs little (``PartObserver/quantized(_:_:judgedBy:)``).
+  package var weightNoise: Double? = 0
+  /// Whether the bundle gets goldens.
+  package var keepsGoldens = true
   /// How channels of an activation are brought to like ranges.
   package var balance = ChannelBalance.everywhere
   /// A folder of samples whose inputs, and outputs where it has them, become the bundle's goldens.
@@ -105,7 +108,8 @@ package struct Conversion: Sendable {
       watch = Stopwatch()
       progress("quantizing")
       for index in parts.indices {
-        parts[index] = try observers[index].quantized(self, family, samples[parts[index].name])
+        parts[index] = try observers[index].quantized(
+          self, family, judgedBy: samples[parts[index].name])
       }
       seconds["quantize"] = watch.seconds
     }
@@ -124,11 +128,12 @@ package struct Conversion: Sendable {
       for (name, own) in goldens { for sample in own { samples.add(name, sample) } }
       goldenSource = samples.isEmpty ? "none" : "the source's"
     }
+    if !keepsGoldens { goldenSource = "none, as asked" }
     var stored: [StoredGolden] = []
     var agreements: [Agreement] = []
     for (part, reference) in zip(parts, float) {
       let judged = try judge(part, against: reference, samples[part.name], family, parts.count > 1)
-      stored += judged.0
+      if keepsGoldens { stored += judged.0 }
       agreements += judged.1
     }
     seconds["verify"] = watch.seconds
@@ -167,6 +172,7 @@ package struct Conversion: Sendable {
         int8Nodes: part.graph.nodes.filter { node in
           node.outputs.contains { part.graph.type($0).quantization != nil }
         }.count, calibrationSamples: part.record?.samples ?? 0,
+        weightNoise: part.record?.weightNoise,
         goldens: stored.filter { $0.graph == part.name }.count)
     }
     let nodes = outcomes.reduce(0) { $0 + $1.nodes }
@@ -192,7 +198,7 @@ package struct Conversion: Sendable {
     if precision == .int8 {
       options["method"] = method.rawValue
       options["rounding"] = rounding.rawValue
-      options["weight-noise"] = String(weightNoise)
+      options["weight-noise"] = weightNoise.map { String($0) } ?? "chosen"
       options["balance"] = balance.rawValue
     }
     if let leastRatio { options["min-sqnr"] = String(leastRatio) }

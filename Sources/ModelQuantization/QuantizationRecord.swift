@@ -29,4 +29,6 @@ package struct QuantizationRecord: Sendable, Codable, Hashable {
   package let layers: [Layer]
   /// How layers came to read 16 bits, where that was planned.
   package var plan: PrecisionPlan?
+  /// The share of their results' rounding that the rounding of weights may add (`Q57`); nil in older records.
+  package var weightNoise: Double?
 }

@@ -62,7 +62,7 @@ package struct Quantizer: Sendable {
     }
     let record = QuantizationRecord(
       method: method, samples: calibration.samples, activations: lowering.activations,
-      layers: layers)
+      layers: layers, weightNoise: weightNoise)
     return (graph, record)
   }
 

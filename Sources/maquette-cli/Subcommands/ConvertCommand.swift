@@ -81,9 +81,12 @@ struct ConversionArguments: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "What rounding weights may add to a layer's sums, as a share of what rounding its results adds: the more, the smaller the bundle.",
-      valueName: "share"))
-  var weightNoise = 0.0
+      """
+      What rounding weights may add to a layer's sums, as a share of what rounding its results adds: the \
+      more, the smaller the bundle. auto: as much as \
+        costs no output of a golden above half a decibel.
+      """, valueName: "share"))
+  var weightNoise = "0"
 
   @Option(
     name: .long,
@@ -91,6 +94,11 @@ struct ConversionArguments: ParsableArguments {
       "A folder of samples that become the bundle's goldens; without it some calibration samples do.",
       valueName: "dir"))
   var golden: String?
+
+  @Flag(
+    name: .long,
+    help: "Write no goldens: a smaller bundle, which verify takes with --golden only.")
+  var withoutGoldens = false
 
   @Option(name: .long, help: ArgumentHelp("Name of a node to keep in float.", valueName: "node"))
   var keepFloat: [String] = []
@@ -151,11 +159,8 @@ struct ConversionArguments: ParsableArguments {
     request.keptSamples = keepSamples
     request.method = try CalibrationMethods.named(method)
     request.rounding = try WeightRoundings.named(rounding)
-    guard weightNoise >= 0, weightNoise <= 100 else {
-      throw ModelError(.usage, "--weight-noise is from 0 to 100")
-    }
-    request.weightNoise = weightNoise
-
+    request.weightNoise = try WeightNoises.named(weightNoise)
+    request.keepsGoldens = !withoutGoldens
     request.balance = try ChannelBalances.named(balance)
     request.golden = golden
     request.keptFloat = Set(keepFloat)
