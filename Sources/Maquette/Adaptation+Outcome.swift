@@ -22,7 +22,10 @@ extension Adaptation {
     package let losses: [Double]
     /// Why the answer is the one without adaptation.
     package let failure: String?
+    /// What is computed once.
     let prepareSeconds: Double
+    /// The steps, with the derivation and planning of the backward graph.
+    let stepSeconds: Double
     package let seconds: Double
     package var files: [String] = []
     /// Of the noisy picture, the answer without adaptation and the answer.

@@ -75,7 +75,7 @@ package struct Adaptation: Sendable {
       network.graph, output: AdaptationNetwork.clean,
       parameters: network.parameters.map {
         ($0.name, $0.value.shape)
-      }, tiles: tiles, options: options)
+      }, tiles: tiles, keepsFrozen: !recomputes, options: options)
     let prepared = watch.seconds
     let isEmpty = share == 0
     let loop = AdaptationLoop(steps: isEmpty ? 1 : choice.steps, answer: choice.answer)
@@ -92,6 +92,7 @@ package struct Adaptation: Sendable {
       progress("adapting", $0, of: choice.steps)
     }
     let seconds = watch.seconds
+    let stepSeconds = seconds - prepared
     var outcome = Outcome(
       model: (model as NSString).lastPathComponent, precision: file.precision,
       preset: tensors.isEmpty ? choice.preset : "own", mask: choice.mask.rawValue,
@@ -100,6 +101,7 @@ package struct Adaptation: Sendable {
       steps: choice.steps, rate: choice.rate, factor: choice.factor, answer: choice.answer.rawValue,
       tiles: tiles.count, maskShare: share, losses: made.losses,
       failure: isEmpty ? "the mask is empty" : made.failure?.rawValue, prepareSeconds: prepared,
+      stepSeconds: stepSeconds,
       seconds: seconds)
     func picture(_ planes: ImagePlanes) -> DeepImage {
       DeepImage(

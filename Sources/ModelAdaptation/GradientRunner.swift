@@ -82,7 +82,8 @@ package struct GradientRunner: ~Copyable {
       return found.box
     }
     let concrete = try graph.specialised(to: types)
-    let backward = try concrete.differentiated(loss, by: parameters)
+    let backward = try Pipeline([Rewriting(FuseResidualAdd())]).run(
+      on: concrete.differentiated(loss, by: parameters))
     let box = Box(ModelRunner(backward, options: options, pool: pool))
     plans.insert((types, box), at: 0)
     if plans.count > Self.keptPlans { plans.removeLast() }

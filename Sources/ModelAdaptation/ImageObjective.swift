@@ -25,18 +25,28 @@ package struct ImageObjective: ~Copyable {
   private let tiles: [ImageTile]
   private var backward: GradientRunner
   private var forward: ModelRunner
-  private let inputs: [String]
+  private var inputs: [String]
+  private let graph: Graph
+  private let options: PlanOptions
+  /// Whether what does not depend on the parameters is kept from call to call, where there is one tile.
+  private let keepsFrozen: Bool
+  private var isFrozen = false
 
   /// - Parameters:
   ///   - output: the output of `graph` that is the image.
   ///   - parameters: inputs of `graph` that may change.
+  ///   - keepsFrozen: the images of the first call are those of all, and what they alone decide is computed once
+  ///     where there is one tile.
   package init(
     _ graph: Graph, output: String, parameters: [(name: String, shape: Shape)],
-    tiles: [ImageTile], options: PlanOptions
+    tiles: [ImageTile], keepsFrozen: Bool, options: PlanOptions
   ) {
     self.parameters = parameters
     self.output = output
     self.tiles = tiles
+    self.graph = graph
+    self.options = options
+    self.keepsFrozen = keepsFrozen && tiles.count == 1
     inputs = graph.inputs.map(\.name)
     backward = GradientRunner(
       graph, loss: Self.loss, by: parameters.map(\.name), options: options)
@@ -50,6 +60,7 @@ package struct ImageObjective: ~Copyable {
     _ values: [[Float]], on images: [String: ImagePlanes], gradients wanted: Bool,
     image wantsImage: Bool
   ) throws(ModelError) -> Outcome {
+    if keepsFrozen, !isFrozen { try freeze(images) }
     var given: [String: Tensor] = [:]
     for (parameter, value) in zip(parameters, values) {
       given[parameter.name] = Tensor(parameter.shape, value)
@@ -58,7 +69,7 @@ package struct ImageObjective: ~Copyable {
     var gradients: [[Float]] = []
     var image: ImagePlanes?
     for tile in tiles {
-      for (name, planes) in images {
+      for (name, planes) in images where !isFrozen {
         given[name] = name == Self.weight ? try planes.kept(tile) : try planes.tensor(tile)
       }
       let made: Tensor?
@@ -84,12 +95,46 @@ package struct ImageObjective: ~Copyable {
       }
       guard wantsImage, let made else { continue }
       if image == nil {
-        let whole = images.values.first
         image = ImagePlanes(
-          channels: made.shape[1], height: whole?.height ?? 0, width: whole?.width ?? 0)
+          channels: made.shape[1], height: tiles.last?.rows.kept.upperBound ?? 0,
+          width: tiles.last?.columns.kept.upperBound ?? 0)
       }
       try image?.put(made, tile)
     }
     return Outcome(loss: loss, gradients: gradients, image: image)
+  }
+
+  /// Computes what the images alone decide, and keeps graphs of the parameters.
+  private mutating func freeze(_ images: [String: ImagePlanes]) throws(ModelError) {
+    let names = Set(parameters.map(\.name))
+    let concrete = try graph.specialised(
+      to: graph.inputs.map { (port) throws(ModelError) in
+        if let shape = parameters.first(where: { $0.name == port.name })?.shape {
+          return TensorType(.float32, shape.dimensions.map { .fixed($0) })
+        }
+        guard let planes = images[port.name] else {
+          throw ModelError(.missingInput, "input '\(port.name)' is missing")
+        }
+        return TensorType(
+          .float32, [1, .fixed(planes.channels), .fixed(planes.height), .fixed(planes.width)])
+      })
+    let boundary = concrete.frozenBoundary(of: names)
+    let ports = concrete.inputs.filter { !names.contains($0.name) }
+    let prefix = try concrete.extracted(
+      from: ports.map { (name: $0.name, value: $0.value) },
+      to: boundary.enumerated().map { (name: "\($0.offset)", value: $0.element) })
+    var runner = ModelRunner(prefix, options: options)
+    let known = try runner.run(
+      ports.map { (port) throws(ModelError) in
+        guard let planes = images[port.name] else {
+          throw ModelError(.missingInput, "input '\(port.name)' is missing")
+        }
+        return try planes.tensor(tiles[0])
+      })
+    let rest = try concrete.with(Array(zip(boundary, known)), inputs: names)
+    inputs = rest.inputs.map(\.name)
+    backward = GradientRunner(rest, loss: Self.loss, by: parameters.map(\.name), options: options)
+    forward = ModelRunner(rest, options: options)
+    isFrozen = true
   }
 }

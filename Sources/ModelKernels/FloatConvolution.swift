@@ -26,7 +26,11 @@ package struct FloatConvolution: Sendable {
 
   private let tier: KernelTier
   private let parts: [ConvolutionPart]
-  private let packed: [KernelMemory]
+  /// Where each set of packed weights starts.
+  private let offsets: [Int]
+  private let packed: KernelMemory?
+  /// Bytes of all packed weights.
+  package let packedByteCount: Int
   private let schedule: ConvolutionPart.Schedule
   private let activation: Activation
   private let isFused: Bool
@@ -43,28 +47,71 @@ package struct FloatConvolution: Sendable {
     tier: KernelTier, threads: Int, parts: [ConvolutionPart], weights: [Weights],
     activation: Activation, isFused: Bool
   ) {
+    self.init(
+      tier: tier, threads: threads, parts: parts, channels: weights.map(\.channels),
+      activation: activation, isFused: isFused, weights: weights)
+  }
+
+  /// A convolution whose weights are packed before each run.
+  ///
+  /// - Parameter channels: output channels of each set of weights.
+  package init(
+    tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int],
+    activation: Activation, isFused: Bool
+  ) {
+    self.init(
+      tier: tier, threads: threads, parts: parts, channels: channels, activation: activation,
+      isFused: isFused, weights: nil)
+  }
+
+  private init(
+    tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int],
+    activation: Activation, isFused: Bool, weights: [Weights]?
+  ) {
     self.tier = tier
     self.parts = parts
     self.activation = activation
     self.isFused = isFused
     let table = tier.table
-    packed = weights.enumerated().map { index, weights in
+    var (offsets, bytes) = ([Int](), 0)
+    for (index, count) in channels.enumerated() {
       let reader = parts.first { $0.weights == index }
-      let taps = reader?.window.taps.count ?? 0
-      let run = reader?.tapElements ?? 0
-      precondition(weights.values.count == weights.channels * taps * run, "weights of the taps")
-      return KernelMemory(byteCount: table.conv_f32_packed_size(weights.channels, taps, run)) {
-        target in
-        weights.values.withUnsafeBufferPointer { values in
-          guard let start = values.baseAddress else { return }
-          table.conv_f32_pack(start, taps * run, 1, weights.channels, taps, run, target)
+      offsets.append(bytes)
+      bytes += alignedByteCount(
+        table.conv_f32_packed_size(
+          count, reader?.window.taps.count ?? 0, reader?.tapElements ?? 0))
+    }
+    self.offsets = offsets
+    packedByteCount = bytes
+    packed = weights.map { weights in
+      KernelMemory(byteCount: bytes) { target in
+        for (index, set) in weights.enumerated() {
+          FloatConvolution.pack(set, index, parts, tier, to: target + offsets[index])
         }
       }
     }
     schedule = ConvolutionPart.Schedule(
-      parts, channels: weights.map(\.channels), threads: threads,
-      scratch: table.conv_f32_scratch_size)
+      parts, channels: channels, threads: threads, scratch: table.conv_f32_scratch_size)
     scratchByteCount = schedule.workerByteCount * threads
+  }
+
+  /// Packs set `index` of weights for a run, into memory of ``packedByteCount`` bytes, aligned for kernels.
+  package func pack(_ weights: Weights, _ index: Int, to target: UnsafeMutableRawPointer) {
+    FloatConvolution.pack(weights, index, parts, tier, to: target + offsets[index])
+  }
+
+  private static func pack(
+    _ weights: Weights, _ index: Int, _ parts: [ConvolutionPart], _ tier: KernelTier,
+    to target: UnsafeMutableRawPointer
+  ) {
+    let reader = parts.first { $0.weights == index }
+    let taps = reader?.window.taps.count ?? 0
+    let run = reader?.tapElements ?? 0
+    precondition(weights.values.count == weights.channels * taps * run, "weights of the taps")
+    weights.values.withUnsafeBufferPointer { values in
+      guard let start = values.baseAddress else { return }
+      tier.table.conv_f32_pack(start, taps * run, 1, weights.channels, taps, run, target)
+    }
   }
 
   /// Computes every part. Positions outside the image read +0.
@@ -72,11 +119,15 @@ package struct FloatConvolution: Sendable {
   /// - Parameters:
   ///   - bias: one for each output channel.
   ///   - slopes: one for each output channel; present if and only if the activation has slopes.
+  ///   - weights: packed for this run; present if and only if none were packed before.
   package func run(
     input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>?,
     residual: UnsafePointer<Float>?, slopes: UnsafePointer<Float>?,
-    scratch: UnsafeMutableRawPointer, pool: ThreadPool
+    weights: UnsafeRawPointer? = nil, scratch: UnsafeMutableRawPointer, pool: ThreadPool
   ) {
+    guard let weights = weights ?? packed.map({ UnsafeRawPointer($0.address) }) else {
+      preconditionFailure("no weights are packed")
+    }
     pool.run(tasks: schedule.tasks.count) { index, worker in
       let task = schedule.tasks[index]
       let part = parts[task.job]
@@ -98,7 +149,7 @@ package struct FloatConvolution: Sendable {
         window: part.window.window(taps: schedule.taps[task.job]),
         input: input + part.inputOffset, tap_pixels: Int32(part.tapPixels),
         tap_channels: Int32(part.tapChannels), pad: 0,
-        weights: UnsafeRawPointer(packed[part.weights].address), fused: isFused ? 1 : 0,
+        weights: weights + offsets[part.weights], fused: isFused ? 1 : 0,
         output: output + part.outputOffset, residual_stride: part.residualStride.strides,
         epilogue: epilogue)
       tier.table.conv_f32(

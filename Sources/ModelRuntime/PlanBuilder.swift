@@ -231,9 +231,20 @@ private struct PlanBuilder {
     let type = graph.type(id)
     guard shape.rank >= 3 else { return source.place }
     let step = steps.count
-    let kernel = LayoutConversion(
-      shape, elementByteCount: type.element.byteCount, to: layout
-    ).kernel(from: source.layout)
+    let conversion = LayoutConversion(
+      shape, elementByteCount: type.element.byteCount, to: layout)
+    if case .constant(let tensor) = source.place {
+      // The bytes alone are of another order; nothing reads them but kernels that know.
+      let converted = Tensor(
+        type.element, shape, quantization: type.quantization,
+        writing: { target in
+          guard let from = tensor.bytes.baseAddress, let to = target.baseAddress else { return }
+          for image in 0..<conversion.images { conversion.convert(image, from, to) }
+        })
+      held[id.index].append(Held(place: .constant(converted), layout: layout))
+      return .constant(converted)
+    }
+    let kernel = conversion.kernel(from: source.layout)
     if case .buffer(let index) = source.place {
       buffers[index].last = max(buffers[index].last, step)
     }

@@ -24,6 +24,23 @@ import Testing
       ], variables: [1], tolerance: 1e-3)
   }
 
+  /// Weights that are known only when the plan runs are packed then.
+  @Test(arguments: 0..<8) func convolutionsByChangingWeights(seed: Int) throws {
+    var samples = Samples(UInt64(seed))
+    let groups = samples.pick([1, 2])
+    let (inputs, outputs) = (groups * samples.integer(2...9), groups * samples.integer(1...40))
+    let extents = [samples.integer(9...30), samples.integer(9...30)]
+    let window = Window(strides: samples.pick([[], [2, 2]]), pads: [1, 1, 1, 1])
+    let x = try samples.tensor([2, inputs] + extents)
+    try expectAgreement(
+      Convolution(groups: groups, window: window, epilogue: Epilogue(.relu)),
+      [x, try samples.tensor([outputs, inputs / groups, 3, 3]), try samples.tensor([outputs])],
+      variables: [1])
+    try expectAgreement(
+      TransposedConvolution(groups: groups, window: window),
+      [x, try samples.tensor([inputs, outputs / groups, 3, 3])], variables: [1])
+  }
+
   @Test func resizes() throws {
     var samples = Samples(5)
     let sizes = Tensor(vector: [1, 3, 9, 4] as [Int64])

@@ -30,4 +30,22 @@ typedef struct ck_gemm_f32 {
 typedef void (*ck_gemm_f32_fn)(const ck_gemm_f32 *_Nonnull gemm, size_t row_first, size_t row_last, size_t column_first,
                                size_t column_last);
 
+/* sums[i * sums_row + j] += over p of a[p * a_step + i] * b[p * b_step + j], in the order of p, for i < a_count and j < b_count.
+ * Products are fused with the addition if `fused` is not 0 and the tier can. b is read, and sums read and written, up to the next
+ * multiple of 32 of b_count; what is beyond b_count means nothing. */
+typedef struct ck_outer_f32 {
+  size_t count;
+  const float *_Nonnull a;
+  ptrdiff_t a_step;
+  size_t a_count;
+  const float *_Nonnull b;
+  ptrdiff_t b_step;
+  size_t b_count;
+  int fused;
+  float *_Nonnull sums;
+  ptrdiff_t sums_row;
+} ck_outer_f32;
+
+typedef void (*ck_outer_f32_fn)(const ck_outer_f32 *_Nonnull outer);
+
 #endif

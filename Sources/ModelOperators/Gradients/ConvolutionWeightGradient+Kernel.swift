@@ -5,13 +5,111 @@ import TensorCore
 // MARK: - Kernel
 
 extension ConvolutionWeightGradient: PlannedOperator {
-  /// Matrix products over positions, tile by tile; the tiles fall into parts by the shapes alone, whose sums
-  /// are added in order, so that threads change no bit.
+  /// Threads change no bit: what they share out falls into parts by the shapes alone.
   package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
     guard request.isFloat32 else { return nil }
     let geometry = try geometry(
       request.operands.required(0).shape, request.operands.required(1).shape)
     guard geometry.multiplyAccumulates > 0 else { return nil }
+    if let direct = ConvolutionWeightGradient.outerProducts(geometry, request) { return direct }
+    return ConvolutionWeightGradient.patches(geometry, request)
+  }
+
+  /// Sums of outer products over the positions of images of up to two axes, channels-last: for each element of
+  /// the kernel, the image's channels at the position that it reads by the gradient's channels, vectors going over
+  /// whichever are more. Parts of the rows have sums of their own.
+  private static func outerProducts(
+    _ geometry: ConvolutionGeometry, _ request: KernelRequest
+  ) -> PlannedKernel? {
+    let window = geometry.window
+    guard window.rank <= 2, !geometry.isDepthwise else { return nil }
+    let (depth, filters) = (geometry.groupInputChannels, geometry.groupOutputChannels)
+    // The image's channels are the vectors where there are more of them.
+    let turns = depth > filters
+    let (few, many) = turns ? (filters, depth) : (depth, filters)
+    let pitch = (many + KernelTier.outerBlock - 1) / KernelTier.outerBlock * KernelTier.outerBlock
+    let (taps, groups) = (window.kernelCount, geometry.groups)
+    let tapCount = few * pitch
+    let count = groups * taps * tapCount
+    let last = window.rank - 1
+    let (height, width) = (window.rank == 2 ? window.input[0] : 1, window.input[last])
+    let (rows, columns) = (window.rank == 2 ? window.output[0] : 1, window.output[last])
+    let (kernelRows, kernelColumns) = (
+      window.rank == 2 ? window.kernel[0] : 1, window.kernel[last]
+    )
+    let (rowStride, stride) = (window.rank == 2 ? window.strides[0] : 1, window.strides[last])
+    let lines = geometry.batch * rows
+    let parts = max(1, min(lines, 8, (1 << 22) / max(1, count)))
+    let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
+    let (tier, isFused) = (request.tier, !request.isExact)
+    /// Columns of the output whose element `offset` lies inside the image.
+    func span(_ offset: Int) -> Range<Int> {
+      let low = offset >= 0 ? 0 : (-offset + stride - 1) / stride
+      let high = offset >= width ? 0 : (width - 1 - offset) / stride + 1
+      return min(low, columns)..<max(min(high, columns), min(low, columns))
+    }
+    let offsets = (0..<kernelColumns).map { $0 * window.dilations[last] - window.before[last] }
+    let spans = offsets.map(span)
+    let rowOffsets = (0..<kernelRows).map {
+      window.rank == 2 ? $0 * window.dilations[0] - window.before[0] : 0
+    }
+    return PlannedKernel(
+      operandLayouts: [.channelsLast, .channelsLast],
+      scratchByteCount: alignedByteCount(count * 4) * parts,
+      multiplyAccumulates: geometry.multiplyAccumulates
+    ) { (frame) throws(ModelError) in
+      let (x, errors) = (frame.input(0, as: Float.self), frame.input(1, as: Float.self))
+      let scratch = frame.scratch
+      frame.pool.run(tasks: parts) { part in
+        let sums = (scratch + part * alignedByteCount(count * 4)).assumingMemoryBound(
+          to: Float.self)
+        sums.update(repeating: 0, count: count)
+        for line in lines * part / parts..<lines * (part + 1) / parts {
+          let (n, row) = (line / rows, line % rows)
+          for (i, rowOffset) in rowOffsets.enumerated() {
+            let source = row * rowStride + rowOffset
+            guard source >= 0, source < height else { continue }
+            for (j, offset) in offsets.enumerated() where !spans[j].isEmpty {
+              let first = spans[j].lowerBound
+              let image = x + ((n * height + source) * width + first * stride + offset) * inputs
+              let error = errors + (line * columns + first) * outputs
+              for group in 0..<groups {
+                let target = sums + ((group * kernelRows + i) * kernelColumns + j) * tapCount
+                let (a, b) = (image + group * depth, error + group * filters)
+                tier.addOuterProducts(
+                  count: spans[j].count, turns ? b : a, aStep: turns ? outputs : stride * inputs,
+                  aCount: few, turns ? a : b, bStep: turns ? stride * inputs : outputs,
+                  bCount: many, to: target, pitch: pitch, isFused: isFused)
+              }
+            }
+          }
+        }
+      }
+      let y = frame.output(0, as: Float.self)
+      for group in 0..<groups {
+        for m in 0..<filters {
+          for c in 0..<depth {
+            let place = turns ? m * pitch + c : c * pitch + m
+            for tap in 0..<taps {
+              var sum: Float = 0
+              for part in 0..<parts {
+                let sums = (scratch + part * alignedByteCount(count * 4)).assumingMemoryBound(
+                  to: Float.self)
+                sum += sums[(group * taps + tap) * tapCount + place]
+              }
+              y[((group * filters + m) * depth + c) * taps + tap] = sum
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Matrix products over positions, tile by tile; the tiles fall into parts by the shapes alone, whose sums
+  /// are added in order, so that threads change no bit.
+  private static func patches(
+    _ geometry: ConvolutionGeometry, _ request: KernelRequest
+  ) -> PlannedKernel {
     let (depth, filters) = (geometry.groupInputChannels, geometry.groupOutputChannels)
     let (groups, batch, window) = (geometry.groups, geometry.batch, geometry.window)
     let (plane, positions) = (window.inputCount, window.outputCount)

@@ -3,9 +3,9 @@ import TensorCore
 
 /// What a convolution or a transposed one consists of for the kernels of channels-last images: their calls,
 /// and the weights that each call reads.
-struct ConvolutionParts {
+struct ConvolutionParts: Sendable {
   /// Weights of one group: some kernel elements of all its filters.
-  struct Weights {
+  struct Weights: Sendable {
     let group: Int
     /// Flat kernel elements in the order in which they are read.
     let elements: [Int]
@@ -93,7 +93,7 @@ struct ConvolutionParts {
 
 /// How the weights of a group lie in an operand: for a convolution [filters][channels][kernel elements], for a
 /// transposed one [channels][filters][kernel elements].
-enum WeightOrder {
+enum WeightOrder: Sendable {
   case filtersFirst
   case channelsFirst
 }

@@ -3,49 +3,81 @@ import ModelKernels
 import TensorCore
 
 extension PlannedKernel {
-  /// A float32 convolution or transposed one with constant weights over channels-last images, or nil where
-  /// there is none: images of more than three axes, weights or an activation known only when it runs.
+  /// Fewer positions than this do not make up for packing weights in each run.
+  private static let leastPositions = 64
+
+  /// A float32 convolution or transposed one over channels-last images, or nil where there is none: images of more
+  /// than three axes, an activation known only when it runs, and weights known only then for few positions.
   init?(
     direct geometry: ConvolutionGeometry, _ order: WeightOrder, _ epilogue: FloatEpilogue,
     _ request: KernelRequest
   ) throws(ModelError) {
-    guard let weight = try request.operands.required(1).fact.constant,
-      let input = ChannelsLastImage(try request.operands.required(0).shape),
+    let weight = try request.operands.required(1).fact.constant
+    guard let input = ChannelsLastImage(try request.operands.required(0).shape),
       let output = ChannelsLastImage(try request.outputShape()),
-      let activation = epilogue.activation(channels: geometry.outputChannels)
+      let activation = epilogue.activation(channels: geometry.outputChannels),
+      weight != nil || geometry.batch * geometry.window.outputCount >= PlannedKernel.leastPositions
     else { return nil }
     let parts =
       order == .filtersFirst
       ? ConvolutionParts(geometry, input: input, output: output)
       : ConvolutionParts(transposed: geometry, input: input, output: output)
-    let values = weight.floats()
-    let groups = (0..<geometry.groups).map { group in
-      geometry.filtersLast(values, group: group, order: order) { channels, positions, x, y in
-        request.tier.interleave(
-          channels: channels, positions: positions, x, to: y, pitch: channels)
+    let tier = request.tier
+    @Sendable func sets(_ values: [Float]) -> [FloatConvolution.Weights] {
+      let groups = (0..<geometry.groups).map { group in
+        geometry.filtersLast(values, group: group, order: order) { channels, positions, x, y in
+          tier.interleave(channels: channels, positions: positions, x, to: y, pitch: channels)
+        }
       }
-    }
-    let convolution = FloatConvolution(
-      tier: request.tier, threads: request.threads, parts: parts.parts,
-      weights: parts.weights.map {
+      return parts.weights.map {
         FloatConvolution.Weights(
           parts.rows(of: $0, from: groups[$0.group]), channels: geometry.groupOutputChannels)
-      }, activation: activation, isFused: !request.isExact)
+      }
+    }
+    guard let weight else {
+      let convolution = FloatConvolution(
+        tier: tier, threads: request.threads, parts: parts.parts,
+        channels: parts.weights.map { _ in geometry.groupOutputChannels }, activation: activation,
+        isFused: !request.isExact)
+      let count = try request.operands.required(1).shape.count
+      self.init(convolution, epilogue, layout: .channelsLast, changing: (count, sets))
+      return
+    }
+    let convolution = FloatConvolution(
+      tier: tier, threads: request.threads, parts: parts.parts, weights: sets(weight.floats()),
+      activation: activation, isFused: !request.isExact)
     self.init(convolution, epilogue, layout: .channelsLast)
   }
 
   /// A layer's kernel: image or rows in, image or rows out, residual (operand 3) like the output.
-  init(_ convolution: FloatConvolution, _ epilogue: FloatEpilogue, layout: Layout) {
+  ///
+  /// - Parameter changing: where `convolution` has no weights: how many elements operand 1 has, and what makes
+  ///   the sets of weights of them in each run.
+  init(
+    _ convolution: FloatConvolution, _ epilogue: FloatEpilogue, layout: Layout,
+    changing: (count: Int, sets: @Sendable ([Float]) -> [FloatConvolution.Weights])? = nil
+  ) {
+    let scratch = alignedByteCount(convolution.scratchByteCount)
     self.init(
-      operandLayouts: [layout, .rowMajor, .rowMajor, layout, .rowMajor],
-      outputLayouts: [layout], scratchByteCount: convolution.scratchByteCount,
+      operandLayouts: [layout, .rowMajor, .rowMajor, layout, .rowMajor], outputLayouts: [layout],
+      scratchByteCount: scratch + (changing == nil ? 0 : convolution.packedByteCount),
       multiplyAccumulates: convolution.multiplyAccumulates
     ) { (frame) throws(ModelError) in
       let operands = epilogue.operands(frame)
+      var weights: UnsafeRawPointer?
+      if let changing {
+        let packed = frame.scratch + scratch
+        let values = UnsafeBufferPointer(
+          start: frame.input(1, as: Float.self), count: changing.count)
+        for (index, set) in changing.sets(Array(values)).enumerated() {
+          convolution.pack(set, index, to: packed)
+        }
+        weights = UnsafeRawPointer(packed)
+      }
       convolution.run(
         input: frame.input(0, as: Float.self), output: frame.output(0, as: Float.self),
         bias: operands.bias, residual: operands.residual, slopes: operands.slopes,
-        scratch: frame.scratch, pool: frame.pool)
+        weights: weights, scratch: frame.scratch, pool: frame.pool)
     }
   }
 }
