@@ -31,6 +31,13 @@ import Testing
     #expect(measures.map(\.output) == ["logits", "address"])
   }
 
+  @Test func theTrainedHeadsAreRecognised() throws {
+    let part = try #require(FamilyModel(try graph("heads-d1"))?.parts.first)
+    #expect(part.trait("memory-heads") == "4")
+    #expect(part.trait("memory-slots") == "28")
+    #expect(part.trait("classes") == "24")
+  }
+
   @Test(arguments: ["d1", "d2", "d3", "d4"])
   func everyNetworkIsKnownInEveryDialect(dialect: String) throws {
     let heads = try #require(FamilyModel(try graph("tiny/heads-\(dialect)"))?.parts.first)

@@ -58,6 +58,33 @@ import Testing
     #expect(outcome.passed, "\(outcome.text)")
   }
 
+  @Test func theTrainedHeadsGiveWhatPyTorchGives() throws {
+    var verification = Verification(model: file("heads-d1.onnx"))
+    verification.golden = file("heads")
+    #expect(try verification.run().passed)
+  }
+
+  /// Several addresses to each memory, in float and in int8.
+  @Test func headsReadLips() throws {
+    for int8 in [false, true] {
+      // With a part that listens, for the samples hold sound as well.
+      var conversion = Conversion(
+        models: [
+          ("lip-reader", file("heads-d1.onnx")), ("target", file("gru-target-d3.onnx")),
+        ], output: path("heads.maq"))
+      conversion.settings = ["words": file("words.txt")]
+      if int8 {
+        conversion.precision = .int8
+        conversion.calibration = file("calibration")
+      }
+      let outcome = try conversion.run()
+      #expect(outcome.passed, "\(outcome.text)")
+      var request = Execution(model: path("heads.maq"), output: path("read"))
+      request.media.video = Self.lips.appending(path: "word-family").path()
+      #expect(try request.run().text.contains("1. family"))
+    }
+  }
+
   /// A sentence that was in no training, from the face that says it.
   @Test func lipsBecomeSpeech() throws {
     var conversion = Conversion(
