@@ -33,7 +33,7 @@ package enum WeightRoundings {
 /// Ways of balancing channels by the names that arguments have.
 package enum ChannelBalances {
   package static let names = ChannelBalance.allCases.map(\.rawValue)
-  package static let usual = ChannelBalance.everywhere.rawValue
+  package static let usual = ChannelBalance.none.rawValue
 
   package static func named(_ name: String) throws(ModelError) -> ChannelBalance {
     guard let balance = ChannelBalance(rawValue: name) else {

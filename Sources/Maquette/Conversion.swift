@@ -32,7 +32,7 @@ package struct Conversion: Sendable {
   /// Whether the bundle gets goldens.
   package var keepsGoldens = true
   /// How channels of an activation are brought to like ranges.
-  package var balance = ChannelBalance.everywhere
+  package var balance = ChannelBalance.none
   /// A folder of samples whose inputs, and outputs where it has them, become the bundle's goldens.
   package var golden: String?
   /// Names of nodes to keep in float.
