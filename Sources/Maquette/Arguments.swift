@@ -2,45 +2,43 @@ import MediaIO
 import ModelQuantization
 import TensorCore
 
-/// The ways of choosing ranges, by the names that commands take.
-package enum CalibrationMethods {
-  package static let names = CalibrationMethod.allCases.map(\.rawValue)
-  package static let usual = CalibrationMethod.mse.rawValue
+/// The cases of an enumeration by the names that commands take.
+package struct NamedChoices<Choice: CaseIterable & RawRepresentable>
+where Choice.RawValue == String {
+  /// What the case is that a command takes by itself.
+  package let usual: String
+  private let what: String
 
-  package static func named(_ name: String) throws(ModelError) -> CalibrationMethod {
-    guard let method = CalibrationMethod(rawValue: name) else {
-      throw ModelError(
-        .usage, "'\(name)' is no calibration method; \(names.joined(separator: ", ")) are")
+  /// - Parameter what: what one case is called in errors.
+  fileprivate init(_ what: String, usual: Choice) {
+    self.what = what
+    self.usual = usual.rawValue
+  }
+
+  package var names: [String] { Choice.allCases.map(\.rawValue) }
+
+  /// - Throws: `usage` where `name` is none of them.
+  package func named(_ name: String) throws(ModelError) -> Choice {
+    guard let choice = Choice(rawValue: name) else {
+      throw ModelError(.usage, "'\(name)' is no \(what); \(names.joined(separator: ", ")) are")
     }
-    return method
+    return choice
   }
 }
 
-/// The ways of rounding weights, by the names that commands take.
-package enum WeightRoundings {
-  package static let names = WeightRounding.allCases.map(\.rawValue)
-  package static let usual = WeightRounding.corrected.rawValue
-
-  package static func named(_ name: String) throws(ModelError) -> WeightRounding {
-    guard let rounding = WeightRounding(rawValue: name) else {
-      throw ModelError(
-        .usage, "'\(name)' is no way of rounding weights; \(names.joined(separator: ", ")) are")
-    }
-    return rounding
+/// The choices that a conversion leaves to its caller.
+package enum ConversionChoices {
+  /// The ways of choosing ranges.
+  package static var method: NamedChoices<CalibrationMethod> {
+    NamedChoices("calibration method", usual: .mse)
   }
-}
-
-/// Ways of balancing channels by the names that arguments have.
-package enum ChannelBalances {
-  package static let names = ChannelBalance.allCases.map(\.rawValue)
-  package static let usual = ChannelBalance.none.rawValue
-
-  package static func named(_ name: String) throws(ModelError) -> ChannelBalance {
-    guard let balance = ChannelBalance(rawValue: name) else {
-      throw ModelError(
-        .usage, "'\(name)' is no way of balancing channels; \(names.joined(separator: ", ")) are")
-    }
-    return balance
+  /// The ways of rounding weights.
+  package static var rounding: NamedChoices<WeightRounding> {
+    NamedChoices("way of rounding weights", usual: .corrected)
+  }
+  /// The ways of balancing channels.
+  package static var balance: NamedChoices<ChannelBalance> {
+    NamedChoices("way of balancing channels", usual: .none)
   }
 }
 

@@ -21,9 +21,7 @@ package struct GradientRunner: ~Copyable {
   private let parameters: [String]
   private let options: PlanOptions
   private let pool: ThreadPool
-  private var plans: [(types: [TensorType], box: Box)] = []
-  /// Plans that are kept at once.
-  private static let keptPlans = 2
+  private var plans = RecentPlans<Box>(limit: 2)
 
   /// Holds a runner in an array, which cannot hold values that do not copy.
   private final class Box {
@@ -76,17 +74,12 @@ package struct GradientRunner: ~Copyable {
   private mutating func prepare(_ tensors: [Tensor]) throws(ModelError) -> Box {
     try graph.bind(tensors)
     let types = tensors.map(\.type)
-    if let index = plans.firstIndex(where: { $0.types == types }) {
-      let found = plans.remove(at: index)
-      plans.insert(found, at: 0)
-      return found.box
-    }
+    if let found = plans.plan(for: types) { return found }
     let concrete = try graph.specialised(to: types)
     let backward = try Pipeline([Rewriting(FuseResidualAdd())]).run(
       on: concrete.differentiated(loss, by: parameters))
     let box = Box(ModelRunner(backward, options: options, pool: pool))
-    plans.insert((types, box), at: 0)
-    if plans.count > Self.keptPlans { plans.removeLast() }
+    plans.keep(box, for: types)
     return box
   }
 }

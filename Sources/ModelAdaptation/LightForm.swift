@@ -13,39 +13,21 @@ extension Graph {
   /// The graph on real numbers: integers become what they stand for, and the layers with these weights multiply
   /// and add the constants that ``lightParameters(of:)`` names.
   package func lightForm(of weights: Set<String>) throws(ModelError) -> Graph {
-    var new = Graph()
-    new.metadata = metadata
-    var map = [ValueID?](repeating: nil, count: values.count)
-    for port in inputs {
-      map[port.value.index] = try new.addInput(port.name, type(port.value).logical)
-    }
-    for (index, value) in values.enumerated() where value.producer == nil {
-      guard map[index] == nil, let constant = value.fact.constant else { continue }
-      map[index] = new.addConstant(constant.dequantized(), named: value.name)
-    }
-    for node in nodes {
-      var operands = node.inputs.map { $0.flatMap { map[$0.index] } }
-      if node.op is Quantize || node.op is Dequantize {
-        map[node.outputs[0].index] = operands[0]
-        continue
-      }
+    var real: [ValueID: Tensor] = [:]
+    for index in values.indices { real[id(at: index)] = values[index].fact.constant?.dequantized() }
+    return try rebuilt(inputTypes: inputs.map { type($0.value).logical }, constants: real) {
+      (node, given, new) throws(ModelError) in
+      var operands = given
+      if node.op is Quantize || node.op is Dequantize, let same = operands[0] { return [same] }
       if operands.count > 1, let weight = node.inputs[1], weights.contains(self[weight].name),
         let channels = constant(weight)?.quantization.map(\.scales.count)
       {
         try new.addLightParameters(self[weight].name, channels, to: &operands, of: node)
       }
-      let made = try new.append(
+      return try new.append(
         node.op, named: node.name, to: operands, origin: node.origin,
         outputNames: node.outputs.map { self[$0].name })
-      for (old, id) in zip(node.outputs, made) { map[old.index] = id }
     }
-    for port in outputs {
-      guard let id = map[port.value.index] else {
-        throw ModelError(.invalidGraph, "output '\(port.name)' was lost")
-      }
-      try new.addOutput(port.name, id)
-    }
-    return new
   }
 
   private mutating func addLightParameters(
@@ -105,27 +87,6 @@ extension Graph {
 
   /// The same graph with other constants.
   package func replacing(_ constants: [ValueID: Tensor]) throws(ModelError) -> Graph {
-    var new = Graph()
-    new.metadata = metadata
-    var map = [ValueID?](repeating: nil, count: values.count)
-    for port in inputs { map[port.value.index] = try new.addInput(port.name, type(port.value)) }
-    for (index, value) in values.enumerated() where value.producer == nil {
-      guard map[index] == nil, let constant = value.fact.constant else { continue }
-      map[index] = new.addConstant(constants[id(at: index)] ?? constant, named: value.name)
-    }
-    for node in nodes {
-      let made = try new.append(
-        node.op, named: node.name, to: node.inputs.map { $0.flatMap { map[$0.index] } },
-        origin: node.origin, outputNames: node.outputs.map { self[$0].name },
-        quantizedAs: quantizations(of: node))
-      for (old, id) in zip(node.outputs, made) { map[old.index] = id }
-    }
-    for port in outputs {
-      guard let id = map[port.value.index] else {
-        throw ModelError(.invalidGraph, "output '\(port.name)' was lost")
-      }
-      try new.addOutput(port.name, id)
-    }
-    return new
+    try rebuilt(constants: constants) { (_, _, _) throws(ModelError) in nil }
   }
 }

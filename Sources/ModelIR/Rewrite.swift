@@ -115,9 +115,10 @@ package struct Rewriting<Rule: Rewrite>: Pass {
 
 extension Graph {
   /// The same graph, built node by node. `replace` may return values of the new graph that stand for a
-  /// node's outputs.
+  /// node's outputs, and `constants` holds other tensors for some of the graph's.
   package func rebuilt(
     inputTypes: [TensorType]? = nil,
+    constants: [ValueID: Tensor] = [:],
     _ replace: (Node, [ValueID?], inout Graph) throws(ModelError) -> [ValueID]?
   ) throws(ModelError) -> Graph {
     var new = Graph()
@@ -127,8 +128,8 @@ extension Graph {
       map[port.value.index] = try new.addInput(port.name, inputTypes?[index] ?? type(port.value))
     }
     for (index, value) in values.enumerated() where value.producer == nil {
-      if map[index] == nil, let constant = value.fact.constant {
-        map[index] = new.addConstant(constant, named: value.name)
+      if map[index] == nil, let tensor = value.fact.constant {
+        map[index] = new.addConstant(constants[id(at: index)] ?? tensor, named: value.name)
       }
     }
     for node in nodes {

@@ -9,7 +9,7 @@ package struct ModelRunner: ~Copyable {
   package let options: PlanOptions
   /// Plans that are kept at once.
   package static let keptPlans = 4
-  private var sessions: [(types: [TensorType], session: SessionBox)] = []
+  private var sessions = RecentPlans<SessionBox>(limit: keptPlans)
   private let stepwise: StepwiseExecutor
   /// How often inputs came in shapes that no kept plan was for.
   package private(set) var plansMade = 0
@@ -58,11 +58,7 @@ package struct ModelRunner: ~Copyable {
   private mutating func prepare(_ inputs: [Tensor]) throws(ModelError) -> SessionBox {
     try graph.bind(inputs)
     let types = inputs.map(\.type)
-    if let index = sessions.firstIndex(where: { $0.types == types }) {
-      let found = sessions.remove(at: index)
-      sessions.insert(found, at: 0)
-      return found.session
-    }
+    if let found = sessions.plan(for: types) { return found }
     plansMade += 1
     let box: SessionBox
     do {
@@ -70,8 +66,7 @@ package struct ModelRunner: ~Copyable {
     } catch  where error.code == .unknownShape {
       box = SessionBox(nil)
     }
-    sessions.insert((types, box), at: 0)
-    if sessions.count > Self.keptPlans { sessions.removeLast() }
+    sessions.keep(box, for: types)
     return box
   }
 }

@@ -6,20 +6,10 @@ import TensorCore
 import Testing
 
 /// Bundles of the denoiser adapt to photographs, as PyTorch does.
-@Suite(.serialized) final class AdaptationRoadTests {
+@Suite(.serialized) final class AdaptationRoadTests: FolderTests {
   private static let family = RoadTests.golden.appending(path: "families/denoiser")
   private static let photographs = RoadTests.golden.appending(path: "media/photographs/held-out")
 
-  let folder: URL
-
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: folder) }
-
-  private func path(_ name: String) -> String { folder.appending(path: name).path() }
   private func photograph(_ name: String) -> String {
     Self.photographs.appending(path: "\(name).png").path()
   }

@@ -6,20 +6,10 @@ import Testing
 @testable import Maquette
 
 /// Recordings and pictures as people have them: each becomes frames or is refused by name.
-@Suite final class BadMediaTests {
+@Suite final class BadMediaTests: FolderTests {
   /// Networks of no meaning, one of each way from speech to a face.
   static let networks = ["wav2-lip/tiny/generator-d1", "context-aware-lip-sync/tiny/whole-d1"]
 
-  let folder: URL
-
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: folder) }
-
-  private func path(_ name: String) -> String { folder.appending(path: name).path() }
   private func file(_ name: String) -> String { RoadTests.golden.appending(path: name).path() }
 
   /// A second of somebody's speech.
@@ -96,16 +86,7 @@ import Testing
 }
 
 /// Frames and speech as a video, with a program in ffmpeg's place.
-@Suite final class FrameVideoTests {
-  let folder: URL
-
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: folder) }
-
+@Suite final class FrameVideoTests: FolderTests {
   private func install(_ script: String) throws {
     let program = folder.appending(path: "ffmpeg").path()
     try Data("#!/bin/sh\n\(script)\n".utf8).write(to: URL(filePath: program))

@@ -5,20 +5,10 @@ import TensorCore
 import Testing
 
 /// Silent lips to words.
-@Suite(.serialized) final class BridgeRoadTests {
+@Suite(.serialized) final class BridgeRoadTests: FolderTests {
   private static let family = RoadTests.golden.appending(path: "families/associative-bridge")
   private static let lips = RoadTests.golden.appending(path: "media/lips")
 
-  let folder: URL
-
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: folder) }
-
-  private func path(_ name: String) -> String { folder.appending(path: name).path() }
   private func file(_ name: String) -> String { Self.family.appending(path: name).path() }
 
   private func convert(_ name: String, words: String? = nil) throws -> String {

@@ -5,20 +5,9 @@ import TensorCore
 import Testing
 
 /// A noisy photograph to a clean one, on float and on int8.
-@Suite(.serialized) final class DenoiserRoadTests {
+@Suite(.serialized) final class DenoiserRoadTests: FolderTests {
   private static let family = RoadTests.golden.appending(path: "families/denoiser")
   private static let photographs = RoadTests.golden.appending(path: "media/photographs")
-
-  let folder: URL
-
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: folder) }
-
-  private func path(_ name: String) -> String { folder.appending(path: name).path() }
 
   private func convert(_ name: String, int8: Bool = false) throws -> String {
     func file(_ name: String) -> String { Self.family.appending(path: "\(name).onnx").path() }

@@ -4,19 +4,8 @@ import TensorCore
 import Testing
 
 /// Several models in one bundle, each addressed by name.
-@Suite final class PartsTests {
+@Suite final class PartsTests: FolderTests {
   private static let exports = RoadTests.golden.appending(path: "exports").path()
-
-  let folder: URL
-
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: folder) }
-
-  private func path(_ name: String) -> String { folder.appending(path: name).path() }
 
   private func request(_ parts: [(String, String)]) -> Conversion {
     Conversion(

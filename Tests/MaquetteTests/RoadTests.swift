@@ -5,22 +5,11 @@ import TensorCore
 import Testing
 
 /// The whole road on the committed talking face: ONNX to an int8 bundle, and what the bundle can do.
-@Suite(.serialized) final class RoadTests {
+@Suite(.serialized) final class RoadTests: FolderTests {
   static let golden = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "../../golden").standardized
   static let model = golden.appending(path: "families/audio-lip-memory/small-d1.onnx").path()
   static let samples = golden.appending(path: "families/audio-lip-memory/small").path()
-
-  let folder: URL
-
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: folder) }
-
-  private func path(_ name: String) -> String { folder.appending(path: name).path() }
 
   private func convert(_ name: String, from model: String = RoadTests.model) throws -> String {
     var conversion = Conversion(model: model, output: path(name))

@@ -6,22 +6,11 @@ import TensorCore
 import Testing
 
 /// The trained talking faces on held-out utterances: what they make against what PyTorch made.
-@Suite(.serialized) final class TalkingRoadTests {
+@Suite(.serialized) final class TalkingRoadTests: FolderTests {
   static let families = RoadTests.golden.appending(path: "families").path()
   static let media = RoadTests.golden.appending(path: "media/spoken").path()
   static let text = families + "text-to-audio-embedding/spoken/"
   static let parts = ["encoder", "refine", "speaker", "audio", "base"]
-
-  let folder: URL
-
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: folder) }
-
-  private func path(_ name: String) -> String { folder.appending(path: name).path() }
 
   private func file(_ relative: String) -> String {
     RoadTests.golden.appending(path: relative).path()

@@ -62,17 +62,6 @@ private func balanced(_ graph: Graph, _ samples: [Tensor]) throws -> Graph? {
   return try survey.balanced()
 }
 
-private func quality(of graph: Graph, against float: Graph, _ x: Tensor) throws -> Double {
-  let expected = try ReferenceExecutor(float).run([x])[0].doubles()
-  let found = try ReferenceExecutor(graph).run([x])[0].doubles()
-  var (signal, error) = (0.0, 0.0)
-  for (p, q) in zip(expected, found) {
-    signal += p * p
-    error += (p - q) * (p - q)
-  }
-  return signal / error
-}
-
 private func quantized(_ graph: Graph, _ samples: [Tensor]) throws -> Graph {
   var calibration = Calibration(graph)
   for sample in samples { try calibration.observe([sample]) }

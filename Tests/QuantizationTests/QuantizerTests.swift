@@ -190,15 +190,7 @@ private func roundingQuality(_ rounding: WeightRounding) throws -> Double {
   var calibration = Calibration(try Quantizer.prepared(graph))
   for seed in 10..<14 { try calibration.observe([sample(UInt64(seed))]) }
   let integer = try Quantizer(method: .minMax, rounding: rounding).quantize(calibration).graph
-  let held = try sample(99)
-  let expected = try ReferenceExecutor(graph).run([held])[0].doubles()
-  let found = try ReferenceExecutor(integer).run([held])[0].doubles()
-  var (signal, error) = (0.0, 0.0)
-  for (p, q) in zip(expected, found) {
-    signal += p * p
-    error += (p - q) * (p - q)
-  }
-  return signal / error
+  return try quality(of: integer, against: graph, try sample(99))
 }
 
 @Test func correctedBiasesTakeOffWhatRoundingAdds() throws {

@@ -53,22 +53,11 @@ private func quantized(wide: Set<String>) throws -> (graph: Graph, record: Quant
   return try quantizer.quantize(calibration)
 }
 
-private func decibels(_ graph: Graph) throws -> Double {
-  let x = try noise(99)
-  let expected = try ReferenceExecutor(try sample()).run([x])[0].doubles()
-  let found = try ReferenceExecutor(graph).run([x])[0].doubles()
-  var (signal, error) = (0.0, 0.0)
-  for (p, q) in zip(expected, found) {
-    signal += p * p
-    error += (p - q) * (p - q)
-  }
-  return signal / error
-}
-
 @Test func sixteenBitsLoseAHundredthOfWhatEightDo() throws {
-  let eight = try decibels(try quantized(wide: []).graph)
+  let eight = try quality(of: try quantized(wide: []).graph, against: try sample(), try noise(99))
   let (graph, record) = try quantized(wide: ["a", "b"])
-  #expect(try decibels(graph) > 100 * eight, "20 dB and more")
+  #expect(
+    try quality(of: graph, against: try sample(), try noise(99)) > 100 * eight, "20 dB and more")
   #expect(record.layers.map(\.activationBits) == [16, 16])
   #expect(record.layers.allSatisfy { $0.floatReason == nil })
 }

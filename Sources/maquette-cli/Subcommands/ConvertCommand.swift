@@ -63,20 +63,20 @@ struct ConversionArguments: ParsableArguments {
 
   @Option(
     name: .long,
-    help: "How ranges are chosen: \(CalibrationMethods.names.joined(separator: ", ")).")
-  var method = CalibrationMethods.usual
+    help: "How ranges are chosen: \(ConversionChoices.method.names.joined(separator: ", ")).")
+  var method = ConversionChoices.method.usual
 
   @Option(
     name: .long,
-    help: "How weights are rounded: \(WeightRoundings.names.joined(separator: ", ")).")
-  var rounding = WeightRoundings.usual
+    help: "How weights are rounded: \(ConversionChoices.rounding.names.joined(separator: ", ")).")
+  var rounding = ConversionChoices.rounding.usual
 
   @Option(
     name: .long,
     help:
-      "Where channels of unlike ranges are balanced: \(ChannelBalances.names.joined(separator: ", "))."
+      "Where channels of unlike ranges are balanced: \(ConversionChoices.balance.names.joined(separator: ", "))."
   )
-  var balance = ChannelBalances.usual
+  var balance = ConversionChoices.balance.usual
 
   @Option(
     name: .long,
@@ -157,11 +157,11 @@ struct ConversionArguments: ParsableArguments {
     if let lexicon { request.settings["lexicon"] = lexicon }
     request.calibration = calibration
     request.keptSamples = keepSamples
-    request.method = try CalibrationMethods.named(method)
-    request.rounding = try WeightRoundings.named(rounding)
+    request.method = try ConversionChoices.method.named(method)
+    request.rounding = try ConversionChoices.rounding.named(rounding)
     request.weightNoise = try WeightNoises.named(weightNoise)
     request.keepsGoldens = !withoutGoldens
-    request.balance = try ChannelBalances.named(balance)
+    request.balance = try ConversionChoices.balance.named(balance)
     request.golden = golden
     request.keptFloat = Set(keepFloat)
     request.wide = Set(wide)
