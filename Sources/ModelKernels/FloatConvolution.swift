@@ -28,7 +28,8 @@ package struct FloatConvolution: Sendable {
   private let parts: [ConvolutionPart]
   /// Where each set of packed weights starts.
   private let offsets: [Int]
-  private let packed: KernelMemory?
+  /// Packed before the first run; nil where each run packs.
+  package let packed: PackedWeights?
   /// Bytes of all packed weights.
   package let packedByteCount: Int
   private let schedule: ConvolutionPart.Schedule
@@ -40,16 +41,16 @@ package struct FloatConvolution: Sendable {
   package var multiplyAccumulates: Int { schedule.multiplyAccumulates }
 
   /// - Parameters:
-  ///   - weights: packed once each.
+  ///   - channels: output channels of each set of weights.
   ///   - isFused: products need not be rounded before they are added: faster where the tier can, and not
   ///     the bits of `Q29`.
   package init(
-    tier: KernelTier, threads: Int, parts: [ConvolutionPart], weights: [Weights],
-    activation: Activation, isFused: Bool
+    tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int],
+    activation: Activation, isFused: Bool, weights: @escaping @Sendable () -> [Weights]
   ) {
     self.init(
-      tier: tier, threads: threads, parts: parts, channels: weights.map(\.channels),
-      activation: activation, isFused: isFused, weights: weights)
+      tier: tier, threads: threads, parts: parts, channels: channels, activation: activation,
+      isFused: isFused, given: weights)
   }
 
   /// A convolution whose weights are packed before each run.
@@ -61,12 +62,12 @@ package struct FloatConvolution: Sendable {
   ) {
     self.init(
       tier: tier, threads: threads, parts: parts, channels: channels, activation: activation,
-      isFused: isFused, weights: nil)
+      isFused: isFused, given: nil)
   }
 
   private init(
     tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int],
-    activation: Activation, isFused: Bool, weights: [Weights]?
+    activation: Activation, isFused: Bool, given weights: (@Sendable () -> [Weights])?
   ) {
     self.tier = tier
     self.parts = parts
@@ -84,8 +85,8 @@ package struct FloatConvolution: Sendable {
     self.offsets = offsets
     packedByteCount = bytes
     packed = weights.map { weights in
-      KernelMemory(byteCount: bytes) { target in
-        for (index, set) in weights.enumerated() {
+      PackedWeights(byteCount: bytes) { [offsets] target in
+        for (index, set) in weights().enumerated() {
           FloatConvolution.pack(set, index, parts, tier, to: target + offsets[index])
         }
       }
@@ -125,7 +126,7 @@ package struct FloatConvolution: Sendable {
     residual: UnsafePointer<Float>?, slopes: UnsafePointer<Float>?,
     weights: UnsafeRawPointer? = nil, scratch: UnsafeMutableRawPointer, pool: ThreadPool
   ) {
-    guard let weights = weights ?? packed.map({ UnsafeRawPointer($0.address) }) else {
+    guard let weights = weights ?? packed?.address else {
       preconditionFailure("no weights are packed")
     }
     pool.run(tasks: schedule.tasks.count) { index, worker in

@@ -1,31 +1,26 @@
 import CKernels
 
-/// Int8 weights as a convolution wants them: [channels][k], or any strided view of it.
-package struct KernelWeights: Sendable {
-  package let values: [Int8]
-  package let channelStride: Int
-  package let kStride: Int
-  package let channels: Int
-  package let k: Int
-
-  /// - Parameter values: element (c, i) is at `c * channelStride + i * kStride`.
-  package init(
-    _ values: [Int8], channels: Int, k: Int, channelStride: Int? = nil, kStride: Int = 1
-  ) {
-    self.values = values
-    self.channels = channels
-    self.k = k
-    self.channelStride = channelStride ?? k
-    self.kStride = kStride
-  }
-}
-
 /// Convolutions, matrix products and the phases of transposed convolutions over int8 images, packed for
 /// one tier and split for one number of threads: acc[o][c] = folded[c] + Σ x · w[c], then the epilogue.
 package struct IntegerConvolution: Sendable {
+  /// Weights of one set of output channels: [channels][taps, pixels and channels as the parts read them], and their
+  /// folded biases (`Q12`).
+  package struct Weights: Sendable {
+    package let values: [Int8]
+    package let folded: [Int32]
+
+    package init(_ values: [Int8], folded: [Int32]) {
+      self.values = values
+      self.folded = folded
+    }
+  }
+
   private let tier: KernelTier
   private let parts: [ConvolutionPart]
-  private let packed: [KernelMemory]
+  /// Where each set of packed weights starts.
+  private let offsets: [Int]
+  /// Packed before the first run.
+  package let packed: PackedWeights
   private let schedule: ConvolutionPart.Schedule
   private let epilogue: PreparedEpilogue
   private let outputByteCount: Int
@@ -37,36 +32,40 @@ package struct IntegerConvolution: Sendable {
   package var multiplyAccumulates: Int { schedule.multiplyAccumulates }
 
   /// - Parameters:
-  ///   - weights: packed once each, with their folded biases (`Q12`).
+  ///   - channels: output channels of each set of weights.
   ///   - pad: what positions outside the image read: the input's zero point.
   package init(
-    tier: KernelTier, threads: Int, parts: [ConvolutionPart],
-    weights: [(KernelWeights, folded: [Int32])], pad: Int8, epilogue: KernelEpilogue
+    tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int], pad: Int8,
+    epilogue: KernelEpilogue, weights: @escaping @Sendable () -> [Weights]
   ) {
     self.tier = tier
     self.pad = pad
     self.parts = parts
     let table = tier.table
-    packed = weights.enumerated().map { index, given in
-      let (weights, folded) = given
-      precondition(folded.count == weights.channels, "a bias for each channel")
+    let sets = channels.enumerated().map { index, count in
       let reader = parts.first { $0.weights == index }
-      let taps = reader?.window.taps.count ?? 1
-      let run = reader?.tapElements ?? weights.k
-      precondition(weights.k == taps * run, "weights of the taps")
-      return KernelMemory(byteCount: table.conv_s8_packed_size(weights.channels, taps, run)) {
-        target in
-        weights.values.withUnsafeBufferPointer { values in
+      return (channels: count, taps: reader?.window.taps.count ?? 0, run: reader?.tapElements ?? 0)
+    }
+    var (offsets, bytes) = ([Int](), 0)
+    for set in sets {
+      offsets.append(bytes)
+      bytes += alignedByteCount(table.conv_s8_packed_size(set.channels, set.taps, set.run))
+    }
+    self.offsets = offsets
+    packed = PackedWeights(byteCount: bytes) { [offsets] target in
+      for (index, (given, set)) in zip(weights(), sets).enumerated() {
+        let k = set.taps * set.run
+        precondition(given.folded.count == set.channels, "a bias for each channel")
+        precondition(given.values.count == set.channels * k, "weights of the taps")
+        given.values.withUnsafeBufferPointer { values in
           guard let start = values.baseAddress else { return }
           table.conv_s8_pack(
-            start, weights.channelStride, weights.kStride, weights.channels, taps, run, folded,
-            target)
+            start, k, 1, set.channels, set.taps, set.run, given.folded, target + offsets[index])
         }
       }
     }
     schedule = ConvolutionPart.Schedule(
-      parts, channels: weights.map { $0.0.channels }, threads: threads,
-      scratch: table.conv_s8_scratch_size)
+      parts, channels: channels, threads: threads, scratch: table.conv_s8_scratch_size)
     self.epilogue = PreparedEpilogue(epilogue)
     outputByteCount = epilogue.outputByteCount
     residualByteCount = epilogue.residualByteCount
@@ -89,7 +88,7 @@ package struct IntegerConvolution: Sendable {
         window: part.window.window(taps: schedule.taps[task.job]),
         input: input + part.inputOffset,
         tap_pixels: Int32(part.tapPixels), tap_channels: Int32(part.tapChannels), pad: pad,
-        weights: UnsafeRawPointer(packed[part.weights].address), row_bias: rowBias,
+        weights: packed.address + offsets[part.weights], row_bias: rowBias,
         output: output + part.outputOffset * outputByteCount,
         residual_stride: part.residualStride.strides,
         epilogue: epilogue.code(

@@ -1,17 +1,18 @@
 import CKernels
+import TensorCore
 
 /// Constant bytes at a fixed, aligned address: packed weights, taps, multipliers.
 ///
 /// `@unchecked Sendable`: written only by the initialiser's closure, before anyone else has it.
 package final class KernelMemory: @unchecked Sendable {
-  package let address: UnsafeMutableRawPointer
+  package var address: UnsafeMutableRawPointer { memory.address }
   package let byteCount: Int
+  private let memory: AlignedMemory
 
   /// Memory that `fill` writes; it starts out zero.
   package init(byteCount: Int, _ fill: (UnsafeMutableRawPointer) -> Void) {
     self.byteCount = byteCount
-    address = .allocate(
-      byteCount: max(byteCount, 1), alignment: Int(CK_BUFFER_ALIGNMENT))
+    memory = AlignedMemory(byteCount: byteCount)
     address.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
     fill(address)
   }
@@ -25,8 +26,6 @@ package final class KernelMemory: @unchecked Sendable {
       }
     }
   }
-
-  deinit { address.deallocate() }
 
   /// The first element, read as `Element`s.
   package func elements<Element>(of _: Element.Type) -> UnsafePointer<Element> {

@@ -13,6 +13,8 @@ extension Plan {
     try builder.addInputs()
     for node in specialised.graph.nodes where builder.isLive(node) { try builder.add(node) }
     self = try builder.plan()
+    let packed = steps.flatMap(\.kernel.packed)
+    _ = try concurrently(packed.count) { packed[$0].pack() }
   }
 }
 

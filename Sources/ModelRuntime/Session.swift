@@ -7,7 +7,8 @@ import TensorCore
 package struct Session: ~Copyable {
   package let plan: Plan
   private let pool: ThreadPool
-  private let memory: UnsafeMutableRawPointer
+  private let arena: AlignedMemory
+  private var memory: UnsafeMutableRawPointer { arena.address }
   private let frames: [KernelFrame]
 
   /// - Parameter pool: threads that nothing else uses during a run.
@@ -15,8 +16,8 @@ package struct Session: ~Copyable {
     self.plan = plan
     let pool = pool ?? ThreadPool(threads: plan.options.threads)
     self.pool = pool
-    let memory = UnsafeMutableRawPointer.allocate(
-      byteCount: max(plan.arenaByteCount, Arena.alignment), alignment: Arena.alignment)
+    let arena = AlignedMemory(byteCount: plan.arenaByteCount)
+    let memory = arena.address
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: plan.arenaByteCount)
     frames = plan.steps.map { step in
       KernelFrame(
@@ -29,10 +30,8 @@ package struct Session: ~Copyable {
         },
         outputs: step.outputs.map { memory + $0 }, scratch: memory + step.scratch, pool: pool)
     }
-    self.memory = memory
+    self.arena = arena
   }
-
-  deinit { memory.deallocate() }
 
   /// - Parameters:
   ///   - inputs: tensors of exactly the planned types.

@@ -7,22 +7,18 @@ package final class TensorStorage: @unchecked Sendable {
   package static let slack = 64
 
   package let bytes: UnsafeRawBufferPointer
+  private let memory: AlignedMemory
 
   package init<E: Error>(
     byteCount: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(E) -> Void
   ) throws(E) {
-    let pointer = UnsafeMutableRawPointer.allocate(
-      byteCount: byteCount + TensorStorage.slack, alignment: 64)
-    let buffer = UnsafeMutableRawBufferPointer(start: pointer, count: byteCount)
-    (pointer + byteCount).initializeMemory(as: UInt8.self, repeating: 0, count: TensorStorage.slack)
-    do { try fill(buffer) } catch {
-      pointer.deallocate()
-      throw error
-    }
+    memory = AlignedMemory(byteCount: byteCount + TensorStorage.slack)
+    let buffer = UnsafeMutableRawBufferPointer(start: memory.address, count: byteCount)
+    (memory.address + byteCount).initializeMemory(
+      as: UInt8.self, repeating: 0, count: TensorStorage.slack)
+    try fill(buffer)
     bytes = UnsafeRawBufferPointer(buffer)
   }
-
-  deinit { bytes.baseAddress?.deallocate() }
 }
 
 /// An immutable tensor: element type, concrete shape, row-major bytes.

@@ -99,7 +99,11 @@ private struct Problem {
         ConvolutionPart(
           window: window, residualStride: window.outputStride, tapPixels: pixels,
           tapChannels: channels)
-      ], weights: [.init(weights, channels: filters)], activation: activation, isFused: isFused)
+      ], channels: [filters], activation: activation, isFused: isFused
+    ) { [weights, filters] in
+      [.init(weights, channels: filters)]
+    }
+    convolution.packed?.pack()
     let scratch = KernelMemory(byteCount: convolution.scratchByteCount) { _ in }
     let bias = bias.map { KernelMemory($0) }
     let residual = residual.map { KernelMemory($0) }

@@ -173,9 +173,11 @@ private struct Problem {
     let part = ConvolutionPart(
       window: window, residualStride: residualStride, tapPixels: pixels, tapChannels: channels)
     let convolution = IntegerConvolution(
-      tier: tier, threads: threads, parts: [part],
-      weights: [(KernelWeights(weights, channels: filters, k: k), folded)], pad: pad,
-      epilogue: epilogue)
+      tier: tier, threads: threads, parts: [part], channels: [filters], pad: pad, epilogue: epilogue
+    ) { [weights, folded] in
+      [.init(weights, folded: folded)]
+    }
+    convolution.packed.pack()
     let scratch = KernelMemory(byteCount: convolution.scratchByteCount) { _ in }
     var bytes = [Int8](repeating: 85, count: outputCount)
     var floats = [Float](repeating: 85, count: outputCount)
@@ -209,38 +211,6 @@ private struct Problem {
           let isExact = computed == expected
           #expect(isExact, "\(tier), seed \(seed), \(threads) threads")
         }
-      }
-    }
-  }
-
-  /// Weights may come in any order: here as K×N, the layout of a matrix product's right side.
-  @Test(arguments: KernelTier.available) func stridedWeights(tier: KernelTier) {
-    var samples = Samples(7)
-    let (m, n, k) = (5, 37, 19)
-    let (a, b) = (samples.bytes(m * k), samples.bytes(k * n))
-    let size = Triple(1, 1, m)
-    let window = KernelWindow(
-      inputSize: size, outputSize: size, step: Triple(1, 1, 1), taps: [Triple(0, 0, 0)],
-      inputStride: KernelWindow.denseStride(size, pitch: k),
-      outputStride: KernelWindow.denseStride(size, pitch: n))
-    let product = IntegerConvolution(
-      tier: tier, threads: 1, parts: [.init(window: window, tapChannels: k)],
-      weights: [
-        (
-          KernelWeights(b, channels: n, k: k, channelStride: 1, kStride: n),
-          [Int32](repeating: 0, count: n)
-        )
-      ], pad: 0,
-      epilogue: KernelEpilogue(
-        multipliers: [Float](repeating: 1, count: n), output: .float32))
-    let scratch = KernelMemory(byteCount: product.scratchByteCount) { _ in }
-    var c = [Float](repeating: 0, count: m * n)
-    product.run(
-      input: a, output: &c, residual: nil, scratch: scratch.address, pool: ThreadPool(threads: 1))
-    for i in 0..<m {
-      for j in 0..<n {
-        let sum = (0..<k).reduce(0) { $0 + Int(a[i * k + $1]) * Int(b[$1 * n + j]) }
-        #expect(c[i * n + j] == Float(sum))
       }
     }
   }

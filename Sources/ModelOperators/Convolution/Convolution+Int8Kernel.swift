@@ -26,14 +26,11 @@ extension Convolution: IntegerPlannedOperator {
     _ space: WindowSpace
   ) -> PlannedKernel {
     let (channels, taps) = (geometry.outputChannels, geometry.window.kernelCount)
-    var weights = integers.weights
+    let rows = integers.weights.withElements(of: Int8.self) { Array($0) }
+    let folded = integers.packable(rows: rows, channels: 0..<channels).folded
+    var weights = rows
     for channel in 0..<channels {
-      for tap in 0..<taps {
-        weights[tap * channels + channel] = integers.weights[channel * taps + tap]
-      }
-    }
-    let folded = (0..<channels).map {
-      integers.folded($0, integers.weights[$0 * taps..<($0 + 1) * taps])
+      for tap in 0..<taps { weights[tap * channels + channel] = rows[channel * taps + tap] }
     }
     let kernel = IntegerDepthwise(
       tier: request.tier, threads: request.threads, window: space.window(dense: false),

@@ -10,23 +10,27 @@ extension Linear: IntegerPlannedOperator {
     let k = weight[transposeWeight ? 1 : 0]
     let n = weight[transposeWeight ? 0 : 1]
     let x = try request.operands.required(0).shape
-    let rows = filtersFirst(integers.weights, k: k, n: n)
     let part = ConvolutionPart(rows: x.count(0..<x.rank - 1), depth: k, channels: n)
     return PlannedKernel(
       IntegerConvolution(
-        tier: request.tier, threads: request.threads, parts: [part],
-        weights: [integers.packable(rows: rows, channels: n, k: k, firstChannel: 0)],
-        pad: 0, epilogue: integers.layer.epilogue.kernel),
-      layout: .rowMajor)
+        tier: request.tier, threads: request.threads, parts: [part], channels: [n], pad: 0,
+        epilogue: integers.layer.epilogue.kernel
+      ) {
+        let rows = integers.weights.withElements(of: Int8.self) { filtersFirst($0, k: k, n: n) }
+        return [integers.packable(rows: rows, channels: 0..<n)]
+      }, layout: .rowMajor)
   }
 
   /// W as one row of `k` for each of the `n` output channels.
-  func filtersFirst<Element>(_ weights: [Element], k: Int, n: Int) -> [Element] {
-    guard !transposeWeight else { return weights }
-    var rows = weights
-    for channel in 0..<n {
-      for i in 0..<k { rows[channel * k + i] = weights[i * n + channel] }
+  func filtersFirst<Element>(
+    _ weights: UnsafeBufferPointer<Element>, k: Int, n: Int
+  ) -> [Element] {
+    guard !transposeWeight else { return Array(weights) }
+    return [Element](unsafeUninitializedCapacity: n * k) { rows, count in
+      count = n * k
+      for channel in 0..<n {
+        for i in 0..<k { rows[channel &* k &+ i] = weights[i &* n &+ channel] }
+      }
     }
-    return rows
   }
 }

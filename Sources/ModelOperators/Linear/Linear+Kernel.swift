@@ -17,16 +17,18 @@ extension Linear: PlannedOperator {
     let m = x.count(0..<x.rank - 1)
     guard k > 0 else { return nil }
     let epilogue = FloatEpilogue(epilogue, request, from: 2)
-    if let values = weight.fact.constant?.floats(),
+    if let values = weight.fact.constant,
       let activation = epilogue.activation(channels: n)
     {
       return PlannedKernel(
         FloatConvolution(
           tier: request.tier, threads: request.threads,
-          parts: [ConvolutionPart(rows: m, depth: k, channels: n)],
-          weights: [
-            FloatConvolution.Weights(filtersFirst(values, k: k, n: n), channels: n)
-          ], activation: activation, isFused: !request.isExact), epilogue, layout: .rowMajor)
+          parts: [ConvolutionPart(rows: m, depth: k, channels: n)], channels: [n],
+          activation: activation, isFused: !request.isExact
+        ) {
+          let rows = values.floats().withUnsafeBufferPointer { filtersFirst($0, k: k, n: n) }
+          return [FloatConvolution.Weights(rows, channels: n)]
+        }, epilogue, layout: .rowMajor)
     }
     return FloatProduct(m: m, n: n, k: k, transposeB: transposeWeight, request).kernel(epilogue) {
       (_, _, _) in

@@ -123,8 +123,10 @@ extension IntegerRecurrentOperator {
     let work = products.reduce(0) {
       $0 + $1.input.multiplyAccumulates + layout.time * $1.state.multiplyAccumulates
     }
-    return PlannedKernel(scratchByteCount: memory.byteCount, multiplyAccumulates: work) {
-      (frame) throws(ModelError) in
+    return PlannedKernel(
+      scratchByteCount: memory.byteCount, multiplyAccumulates: work,
+      packed: products.flatMap { [$0.input.packed, $0.state.packed] }
+    ) { (frame) throws(ModelError) in
       kernel.run(frame, step)
     }
   }
@@ -145,22 +147,26 @@ private struct GateProduct: Sendable {
       inputSize: size, outputSize: size, step: Triple(1, 1, 1), taps: [Triple(0, 0, 0)],
       inputStride: KernelWindow.denseStride(size, pitch: k),
       outputStride: KernelWindow.denseStride(size, pitch: gates))
-    let values = weights.withElements(of: Int8.self) {
-      Array($0[direction * gates * k..<(direction + 1) * gates * k])
-    }
-    let folded = (0..<gates).map { row in
-      values[row * k..<(row + 1) * k].reduce(Int32(0)) { $0 &- input.zeroPoint &* Int32($1) }
-    }
     self.bias = bias.map { KernelMemory($0) }
     convolution = IntegerConvolution(
       tier: request.tier, threads: request.threads,
       parts: [.init(window: window, tapChannels: k)],
-      weights: [(KernelWeights(values, channels: gates, k: k), folded)], pad: 0,
+      channels: [gates], pad: 0,
       epilogue: KernelEpilogue(
         multipliers: scales.map { input.scale * $0 }, residual: bias == nil ? nil : .float32,
-        output: .float32))
+        output: .float32)
+    ) {
+      let values = weights.withElements(of: Int8.self) {
+        Array($0[direction * gates * k..<(direction + 1) * gates * k])
+      }
+      let folded = (0..<gates).map { row in
+        values[row * k..<(row + 1) * k].reduce(Int32(0)) { $0 &- input.zeroPoint &* Int32($1) }
+      }
+      return [IntegerConvolution.Weights(values, folded: folded)]
+    }
   }
 
+  var packed: PackedWeights { convolution.packed }
   var scratch: Int { convolution.scratchByteCount }
   var multiplyAccumulates: Int { convolution.multiplyAccumulates }
 

@@ -102,7 +102,7 @@ extension ConvolutionGeometry {
   /// The weights of `group` as [filter][kernel element][channel], by way of `interleave(channels, positions,
   /// from, to)`, which turns [channels][positions] into [positions][channels].
   func filtersLast<Element>(
-    _ weights: [Element], group: Int, order: WeightOrder,
+    _ weights: UnsafeBufferPointer<Element>, group: Int, order: WeightOrder,
     interleave: (Int, Int, UnsafePointer<Element>, UnsafeMutablePointer<Element>) -> Void
   ) -> [Element] {
     let (filters, depth) = (groupOutputChannels, groupInputChannels)
@@ -111,13 +111,11 @@ extension ConvolutionGeometry {
     let (size, count) = (depth * positions, filters * depth * window.kernelCount)
     precondition((group + 1) * count <= weights.count, "a group outside the weights")
     return [Element](unsafeUninitializedCapacity: count) { target, made in
-      weights.withUnsafeBufferPointer { source in
-        guard let x = source.baseAddress, let y = target.baseAddress else { return }
-        for matrix in 0..<matrices {
-          interleave(depth, positions, x + group * count + matrix * size, y + matrix * size)
-        }
-      }
       made = count
+      guard let x = weights.baseAddress, let y = target.baseAddress else { return }
+      for matrix in 0..<matrices {
+        interleave(depth, positions, x + group * count + matrix * size, y + matrix * size)
+      }
     }
   }
 }

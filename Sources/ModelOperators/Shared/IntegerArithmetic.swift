@@ -125,7 +125,7 @@ package struct IntegerWeights: Sendable {
         }
         columns.withUnsafeMutableBufferPointer { columns in
           for (column, weight) in weights.enumerated() {
-            columns[column] &+= abs(Int32(weight))
+            columns[column] &+= Int32(weight.magnitude)
             columns[rowLength + column] &+= Int32(weight)
           }
         }
@@ -149,7 +149,7 @@ package struct IntegerWeights: Sendable {
       var (magnitude, sum): (Int32, Int32) = (0, 0)
       let chunk = weights[first..<min(first + 1 << 20, weights.count)]
       for weight in UnsafeBufferPointer(rebasing: chunk) {
-        magnitude &+= abs(Int32(weight))
+        magnitude &+= Int32(weight.magnitude)
         sum &+= Int32(weight)
       }
       magnitudes += Int64(magnitude)

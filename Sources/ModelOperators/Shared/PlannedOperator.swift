@@ -90,12 +90,14 @@ package struct PlannedKernel: Sendable {
   package var overwritableOperands: [Int]
   /// Multiply-accumulates of one run; 0 for kernels that only move or map.
   package var multiplyAccumulates: Int
+  /// What is packed before the first run.
+  package var packed: [PackedWeights]
   package let run: @Sendable (KernelFrame) throws(ModelError) -> Void
 
   /// A kernel whose operands and outputs are all row-major unless said otherwise.
   package init(
     operandLayouts: [Layout] = [], outputLayouts: [Layout] = [], scratchByteCount: Int = 0,
-    overwritableOperands: [Int] = [], multiplyAccumulates: Int = 0,
+    overwritableOperands: [Int] = [], multiplyAccumulates: Int = 0, packed: [PackedWeights] = [],
     run: @escaping @Sendable (KernelFrame) throws(ModelError) -> Void
   ) {
     self.operandLayouts = operandLayouts
@@ -103,6 +105,7 @@ package struct PlannedKernel: Sendable {
     self.scratchByteCount = scratchByteCount
     self.overwritableOperands = overwritableOperands
     self.multiplyAccumulates = multiplyAccumulates
+    self.packed = packed
     aliasedOperand = nil
     self.run = run
   }

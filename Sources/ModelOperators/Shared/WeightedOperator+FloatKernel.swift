@@ -23,7 +23,7 @@ extension PlannedKernel {
       ? ConvolutionParts(geometry, input: input, output: output)
       : ConvolutionParts(transposed: geometry, input: input, output: output)
     let tier = request.tier
-    @Sendable func sets(_ values: [Float]) -> [FloatConvolution.Weights] {
+    @Sendable func sets(_ values: UnsafeBufferPointer<Float>) -> [FloatConvolution.Weights] {
       let groups = (0..<geometry.groups).map { group in
         geometry.filtersLast(values, group: group, order: order) { channels, positions, x, y in
           tier.interleave(channels: channels, positions: positions, x, to: y, pitch: channels)
@@ -44,8 +44,12 @@ extension PlannedKernel {
       return
     }
     let convolution = FloatConvolution(
-      tier: tier, threads: request.threads, parts: parts.parts, weights: sets(weight.floats()),
-      activation: activation, isFused: !request.isExact)
+      tier: tier, threads: request.threads, parts: parts.parts,
+      channels: parts.weights.map { _ in geometry.groupOutputChannels }, activation: activation,
+      isFused: !request.isExact
+    ) {
+      weight.floats().withUnsafeBufferPointer(sets)
+    }
     self.init(convolution, epilogue, layout: .channelsLast)
   }
 
@@ -55,13 +59,16 @@ extension PlannedKernel {
   ///   the sets of weights of them in each run.
   init(
     _ convolution: FloatConvolution, _ epilogue: FloatEpilogue, layout: Layout,
-    changing: (count: Int, sets: @Sendable ([Float]) -> [FloatConvolution.Weights])? = nil
+    changing: (
+      count: Int, sets: @Sendable (UnsafeBufferPointer<Float>) -> [FloatConvolution.Weights]
+    )? = nil
   ) {
     let scratch = alignedByteCount(convolution.scratchByteCount)
     self.init(
       operandLayouts: [layout, .rowMajor, .rowMajor, layout, .rowMajor], outputLayouts: [layout],
       scratchByteCount: scratch + (changing == nil ? 0 : convolution.packedByteCount),
-      multiplyAccumulates: convolution.multiplyAccumulates
+      multiplyAccumulates: convolution.multiplyAccumulates,
+      packed: convolution.packed.map { [$0] } ?? []
     ) { (frame) throws(ModelError) in
       let operands = epilogue.operands(frame)
       var weights: UnsafeRawPointer?
@@ -69,7 +76,7 @@ extension PlannedKernel {
         let packed = frame.scratch + scratch
         let values = UnsafeBufferPointer(
           start: frame.input(1, as: Float.self), count: changing.count)
-        for (index, set) in changing.sets(Array(values)).enumerated() {
+        for (index, set) in changing.sets(values).enumerated() {
           convolution.pack(set, index, to: packed)
         }
         weights = UnsafeRawPointer(packed)

@@ -30,28 +30,27 @@ extension IntegerEpilogue {
   }
 }
 
-/// The integers of one layer, ready to be packed: weights and bias as Swift arrays.
-struct LayerIntegers {
+/// The integers of one layer, ready to be packed.
+struct LayerIntegers: Sendable {
   let layer: IntegerLayer
-  let weights: [Int8]
+  let weights: Tensor
   /// One for each output channel; zeros without a bias.
   let bias: [Int32]
 
-  /// The bias of `channel` with the zero point's share of `weights` folded in (`Q12`).
-  func folded(_ channel: Int, _ weights: ArraySlice<Int8>) -> Int32 {
-    var sum: Int32 = 0
-    for weight in weights { sum &+= Int32(weight) }
-    return bias[channel] &- layer.input.zeroPoint &* sum
-  }
-
-  /// Rows of `k` weights with their folded biases, for the channels from `firstChannel` on.
-  func packable(
-    rows: [Int8], channels: Int, k: Int, firstChannel: Int
-  ) -> (KernelWeights, folded: [Int32]) {
-    let folded = (0..<channels).map {
-      self.folded(firstChannel + $0, rows[$0 * k..<($0 + 1) * k])
+  /// Rows of weights, as many as `channels`, with the biases into which the zero point's share is folded (`Q12`).
+  func packable(rows: [Int8], channels: Range<Int>) -> IntegerConvolution.Weights {
+    let k = rows.count / max(channels.count, 1)
+    let folded = rows.withUnsafeBufferPointer { rows in
+      channels.map { channel in
+        var sum: Int32 = 0
+        let first = (channel - channels.lowerBound) * k
+        for weight in UnsafeBufferPointer(rebasing: rows[first..<first + k]) {
+          sum &+= Int32(weight)
+        }
+        return bias[channel] &- layer.input.zeroPoint &* sum
+      }
     }
-    return (KernelWeights(rows, channels: channels, k: k), folded)
+    return IntegerConvolution.Weights(rows, folded: folded)
   }
 }
 
@@ -61,12 +60,11 @@ extension WeightedOperator {
     guard let weight = try request.operands.required(1).fact.constant else {
       throw ModelError(.notQuantizable, "Q6: the weights are not constant")
     }
-    let weights = weight.withElements(of: Int8.self) { Array($0) }
     let bias =
       request.operands.optional(2)?.fact.constant.map { bias in
         bias.withElements(of: Int32.self) { Array($0) }
       } ?? [Int32](repeating: 0, count: layer.epilogue.multipliers.count)
-    return LayerIntegers(layer: layer, weights: weights, bias: bias)
+    return LayerIntegers(layer: layer, weights: weight, bias: bias)
   }
 }
 
@@ -76,25 +74,28 @@ extension PlannedKernel {
     integers: LayerIntegers, _ geometry: ConvolutionGeometry, _ parts: ConvolutionParts,
     _ order: WeightOrder, _ request: KernelRequest
   ) {
-    let groups = (0..<geometry.groups).map { group in
-      geometry.filtersLast(integers.weights, group: group, order: order) {
-        channels, positions, x, y in
-        request.tier.interleave(
-          channels: channels, positions: positions, x, to: y, pitch: channels)
-      }
-    }
     let filters = geometry.groupOutputChannels
-    let weights = parts.weights.map { own in
-      integers.packable(
-        rows: parts.rows(of: own, from: groups[own.group]), channels: filters,
-        k: own.elements.count * geometry.groupInputChannels, firstChannel: own.group * filters)
-    }
+    let tier = request.tier
     self.init(
       IntegerConvolution(
-        tier: request.tier, threads: request.threads, parts: parts.parts, weights: weights,
+        tier: tier, threads: request.threads, parts: parts.parts,
+        channels: parts.weights.map { _ in filters },
         pad: Int8(truncatingIfNeeded: integers.layer.input.zeroPoint),
-        epilogue: integers.layer.epilogue.kernel),
-      layout: .channelsLast)
+        epilogue: integers.layer.epilogue.kernel
+      ) {
+        let groups = integers.weights.withElements(of: Int8.self) { values in
+          (0..<geometry.groups).map { group in
+            geometry.filtersLast(values, group: group, order: order) { channels, positions, x, y in
+              tier.interleave(channels: channels, positions: positions, x, to: y, pitch: channels)
+            }
+          }
+        }
+        return parts.weights.map { own in
+          let first = own.group * filters
+          return integers.packable(
+            rows: parts.rows(of: own, from: groups[own.group]), channels: first..<first + filters)
+        }
+      }, layout: .channelsLast)
   }
 
   /// A layer's kernel: image or rows in, image or rows out, residual (operand 3) like the output.
@@ -102,7 +103,7 @@ extension PlannedKernel {
     self.init(
       operandLayouts: [layout, .rowMajor, .rowMajor, layout, .rowMajor], outputLayouts: [layout],
       scratchByteCount: convolution.scratchByteCount,
-      multiplyAccumulates: convolution.multiplyAccumulates
+      multiplyAccumulates: convolution.multiplyAccumulates, packed: [convolution.packed]
     ) { (frame) throws(ModelError) in
       convolution.run(
         input: frame.input(0, as: Int8.self), output: frame.outputs[0],

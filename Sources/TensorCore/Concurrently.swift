@@ -1,11 +1,10 @@
 import Dispatch
 import Synchronization
-import TensorCore
 
 /// `body` of every index below `count`, on all cores; results are in order whatever ran first.
 ///
 /// - Throws: the error of the lowest index that has one.
-func concurrently<Result: Sendable>(
+package func concurrently<Result: Sendable>(
   _ count: Int, _ body: @Sendable (Int) throws(ModelError) -> Result
 ) throws(ModelError) -> [Result] {
   let results = Mutex<[Swift.Result<Result, ModelError>?]>(.init(repeating: nil, count: count))
