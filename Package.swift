@@ -37,9 +37,10 @@ let package = Package(
     .systemLibrary(name: "CSndfile", pkgConfig: "sndfile", providers: [.apt(["libsndfile1-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CPng", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .target(name: "CPngRows", dependencies: ["CPng"], cSettings: strictC),
     .target(name: "CKernels", cSettings: strictC),
     module("TensorCore"),
-    module("MediaIO", ["TensorCore", "CSndfile", "CPng"]),
+    module("MediaIO", ["TensorCore", "CSndfile", "CPngRows"]),
     module("ModelKernels", ["CKernels", "TensorCore"]),
     module("ModelIR", ["TensorCore"]),
     module(

@@ -61,8 +61,7 @@ package struct Adaptation: Sendable {
     }
     let network = try AdaptationNetwork(file, record, choice.tensors)
     progress("preparing")
-    let planes = ImagePlanes(
-      channels: 3, height: noisy.height, width: noisy.width, values: noisy.planes)
+    let planes = noisy.planes
     let options = try options.planOptions()
     let sides = try tiling(noisy)
     let weights = try network.weights(
@@ -103,11 +102,8 @@ package struct Adaptation: Sendable {
       failure: isEmpty ? "the mask is empty" : made.failure?.rawValue, prepareSeconds: prepared,
       stepSeconds: stepSeconds,
       seconds: seconds)
-    func picture(_ planes: ImagePlanes) -> DeepImage {
-      DeepImage(
-        planes: planes.values, width: noisy.width, height: noisy.height, depth: noisy.depth)
-    }
-    let (before, after) = (picture(made.before), picture(isEmpty ? made.before : made.after))
+    let before = DeepImage(made.before, depth: noisy.depth)
+    let after = isEmpty ? before : DeepImage(made.after, depth: noisy.depth)
     try before.writePNG(to: Adaptation.beside(output))
     try after.writePNG(to: output)
     outcome.files = [output, Adaptation.beside(output)]

@@ -36,6 +36,8 @@ final class FileHost: FamilyHost {
   private(set) var figures: [String: Double] = [:]
   private(set) var files: [String] = []
   private var speech: Recording?
+  /// Pictures that are not whole yet.
+  private var pictures: [String: PictureWriter] = [:]
 
   init(
     _ file: ModelFile, folder: String, options: ExecutionOptions, progress: ProgressObserver
@@ -79,8 +81,14 @@ final class FileHost: FamilyHost {
       frames += 1
     case .picture(let name, let image):
       try image.writePNG(to: path(name, "png"))
-    case .deepPicture(let name, let image):
-      try image.writePNG(to: path(name, "png"))
+    case .stripe(let name, let rows, let height):
+      let writer =
+        if let begun = pictures[name] { begun } else {
+          try PictureWriter(
+            path(name, "png"), width: rows.width, height: height, depth: rows.depth)
+        }
+      try writer.write(rows)
+      pictures[name] = writer.isWhole ? nil : writer
     case .sound(let name, let recording):
       try recording.write(to: path(name, "wav"))
     case .text(let name, let text):

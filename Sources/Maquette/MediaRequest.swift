@@ -49,8 +49,8 @@ package struct MediaRequest: Sendable {
     if let audio { media.recording = try Recording(contentsOf: audio) }
     if let face { media.picture = try Image(contentsOf: face) }
     if let video { media.video = try FrameFolder(video) }
-    if let image { media.image = try DeepImage(contentsOf: image) }
-    if let clean { media.clean = try DeepImage(contentsOf: clean) }
+    if let image { media.image = try PictureFile(image) }
+    if let clean { media.clean = try PictureFile(clean) }
     return media
   }
 

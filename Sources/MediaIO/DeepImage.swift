@@ -24,23 +24,25 @@ package struct DeepImage: Sendable, Equatable {
     self.values = values
   }
 
-  /// The picture with three planes in [0, 1], red first; values outside are clamped, halves rounded to even.
-  package init(planes: [Float], width: Int, height: Int, depth: Depth) {
-    precondition(planes.count == width * height * 3)
-    let (area, maximum) = (width * height, Float(depth.maximum))
-    var values = [UInt16](repeating: 0, count: planes.count)
+  /// The picture with these planes in [0, 1], red first or one for all three; values outside are clamped,
+  /// halves rounded to even.
+  package init(_ planes: ImagePlanes, depth: Depth) {
+    precondition([1, 3].contains(planes.channels), "a picture has one plane or three")
+    let (area, maximum) = (planes.width * planes.height, Float(depth.maximum))
+    var values = [UInt16](repeating: 0, count: area * 3)
     for channel in 0..<3 {
+      let start = planes.channels == 1 ? 0 : channel * area
       for pixel in 0..<area {
-        let value = planes[channel * area + pixel]
+        let value = planes.values[start + pixel]
         let clamped = min(1, max(0, value.isNaN ? 0 : value))
         values[pixel * 3 + channel] = UInt16((clamped * maximum).rounded(.toNearestOrEven))
       }
     }
-    self.init(width: width, height: height, depth: depth, values: values)
+    self.init(width: planes.width, height: planes.height, depth: depth, values: values)
   }
 
   /// Three planes in [0, 1], red first.
-  package var planes: [Float] {
+  package var planes: ImagePlanes {
     let (area, maximum) = (width * height, Float(depth.maximum))
     var planes = [Float](repeating: 0, count: values.count)
     for channel in 0..<3 {
@@ -48,7 +50,7 @@ package struct DeepImage: Sendable, Equatable {
         planes[channel * area + pixel] = Float(values[pixel * 3 + channel]) / maximum
       }
     }
-    return planes
+    return ImagePlanes(channels: 3, height: height, width: width, values: planes)
   }
 
   /// With eight bits, for looking at.

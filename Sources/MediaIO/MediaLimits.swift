@@ -9,8 +9,6 @@ package enum MediaLimits {
   /// Pixels along one side of an image.
   package static let side = 16_384
   package static let pixels = 1 << 26
-  /// Bytes of an image file.
-  package static let imageBytes = 1 << 28
   /// Below this peak a recording holds no sound: four steps of 16-bit audio.
   package static let silence: Float = 4 / 32768
 }

@@ -21,7 +21,8 @@ package enum Product: Sendable {
   /// The next frame of a moving picture.
   case frame(Image)
   case picture(String, Image)
-  case deepPicture(String, DeepImage)
+  /// Rows of a picture that follow those shown under this name before, and how many there will be.
+  case stripe(String, DeepImage, of: Int)
   case sound(String, Recording)
   /// A file of text.
   case text(String, String)

@@ -11,14 +11,14 @@ package struct MediaInputs: Sendable {
   package var text: String?
   package var video: FrameFolder?
   /// A photograph of any depth, and what it should be.
-  package var image: DeepImage?
-  package var clean: DeepImage?
+  package var image: PictureFile?
+  package var clean: PictureFile?
   /// What was chosen for the run, by the names of the family's options.
   package var options: [String: String]
 
   package init(
     recording: Recording? = nil, picture: Image? = nil, box: Box? = nil, text: String? = nil,
-    video: FrameFolder? = nil, image: DeepImage? = nil, clean: DeepImage? = nil,
+    video: FrameFolder? = nil, image: PictureFile? = nil, clean: PictureFile? = nil,
     options: [String: String] = [:]
   ) {
     self.recording = recording
@@ -50,7 +50,7 @@ package struct MediaInputs: Sendable {
     return video
   }
 
-  package func requireImage() throws(ModelError) -> DeepImage {
+  package func requireImage() throws(ModelError) -> PictureFile {
     guard let image else { throw ModelError(.missingInput, "a picture is needed: PNG") }
     return image
   }

@@ -79,22 +79,4 @@ import Testing
     #expect(ModelFamily.denoiser.nearMiss(changed) == ["1 convolutions have a bias"])
     #expect(ModelFamily.denoiser.nearMiss(try self.graph("mask-d1")).isEmpty)
   }
-
-  @Test func tilesCoverEachPointOnce() {
-    for (length, tile, halo) in [
-      (1000, 512, 32), (513, 512, 0), (64, 16, 4), (7, 4, 0), (600, 0, 32),
-    ] {
-      let stretches = Denoiser.Stretch.cover(length, tile: tile, halo: halo)
-      #expect(stretches.flatMap { Array($0.kept) } == Array(0..<length))
-      #expect(
-        stretches.allSatisfy {
-          $0.computed.lowerBound <= $0.kept.lowerBound
-            && $0.computed.upperBound >= $0.kept.upperBound
-        })
-    }
-    #expect(Denoiser.Stretch.cover(600, tile: 0, halo: 32).count == 1)
-    #expect(
-      Denoiser.Stretch.cover(1000, tile: 512, halo: 32)[1]
-        == Denoiser.Stretch(computed: 480..<1000, kept: 512..<1000))
-  }
 }

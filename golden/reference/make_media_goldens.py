@@ -10,6 +10,7 @@ from scipy import signal
 
 import faces
 import mel
+import png_file
 import weights
 
 MEL_SPEECH = ("librivox_0880", "sphinx_goforward")
@@ -17,7 +18,30 @@ RESAMPLED_SPEECH = "cards_001"
 FOREIGN_RATE = 22_050
 
 
+def write_kinds(folder):
+    """PNG files of every kind, and the red, green and blue of their pixels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(3)
+
+    def samples(channels, depth):
+        return generator.integers(0, 2**depth, (11, 13, channels))
+
+    pixels = {}
+    indexed = Image.fromarray(samples(3, 8).astype(np.uint8)).quantize(9)
+    indexed.save(folder / "palette.png", transparency=2)
+    pixels["palette"] = np.asarray(indexed.convert("RGB"))
+    for name, channels, depth, interlaced in (
+            ("grey-4", 1, 4, False), ("grey-alpha", 2, 8, False), ("colour-alpha", 4, 8, False),
+            ("deep-alpha", 4, 16, False), ("interlaced", 3, 8, True)):
+        picture = samples(channels, depth)
+        png_file.write(folder / f"{name}.png", picture, depth, interlaced)
+        colours = picture[:, :, : channels - 1 + channels % 2] * (17 if depth == 4 else 1)
+        pixels[name] = np.broadcast_to(colours, (*picture.shape[:2], 3))
+    np.savez(folder / "pixels.npz", **{k: v.astype(np.int64) for k, v in pixels.items()})
+
+
 def main():
+    write_kinds(weights.MEDIA / "kinds")
     folder = weights.MEDIA / "mel"
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / "filterbank.npz", filterbank=mel.filterbank())

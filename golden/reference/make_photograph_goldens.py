@@ -17,6 +17,7 @@ from PIL import Image
 from skimage import metrics
 
 import camera_noise
+import png_file
 
 OUTPUT = Path(__file__).resolve().parents[1] / "media" / "photographs"
 
@@ -26,22 +27,6 @@ def noisy(clean, shot, seed):
     picture = torch.from_numpy(clean).permute(2, 0, 1)[None]
     levels = torch.tensor([shot]), torch.tensor([shot * 0.03])
     return camera_noise.camera(picture, *levels, generator)[0].permute(1, 2, 0).numpy()
-
-
-def write_16(path, picture):
-    """A PNG of 16 bits and three channels, which PIL does not write."""
-    import struct
-    import zlib
-
-    height, width, _ = picture.shape
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in picture)
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0))
-        + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b""))
 
 
 def main():
@@ -63,8 +48,8 @@ def main():
         scale = 65535 if deep else 255
         values = np.round(noisy(clean, shot, 7) * scale).astype(np.uint16 if deep else np.uint8)
         if deep:
-            write_16(OUTPUT / "held-out" / f"{name}-noisy.png", values)
-            write_16(OUTPUT / "held-out" / f"{name}.png", np.round(clean * scale).astype(np.uint16))
+            png_file.write(OUTPUT / "held-out" / f"{name}-noisy.png", values, 16)
+            png_file.write(OUTPUT / "held-out" / f"{name}.png", np.round(clean * scale), 16)
         else:
             Image.fromarray(values).save(OUTPUT / "held-out" / f"{name}-noisy.png")
             Image.fromarray(np.round(clean * 255).astype(np.uint8)).save(OUTPUT / "held-out" / f"{name}.png")

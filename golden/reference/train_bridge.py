@@ -2,8 +2,10 @@
 
     python golden/reference/make_bridge_corpus.py --output CORPUS
     python golden/reference/train_bridge.py --corpus CORPUS --output FOLDER [--seconds 900]
+    python golden/reference/train_bridge.py --corpus CORPUS --output FOLDER --only tcn --start gru --front 900
 
-writes FOLDER/gru.pt, tcn.pt, speech.pt and heads.pt, and FOLDER/bridge.log. There is little time, so the
+writes FOLDER/gru.pt, tcn.pt, speech.pt and heads.pt, and FOLDER/bridge.log; the second form goes on with one of
+them, or with another back end behind the front and the memory of one. There is little time, so the
 visual front is taught first what it has to see, shapes of the mouth and whose face it is, on
 short clips. Then it stays as it is, and the rest learns from its features. The losses of the
 rest are the published ones: an answer from lips alone and one from lips with real sound, the
@@ -310,6 +312,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=900, help="of teaching, about")
     parser.add_argument("--steps", type=int, help="of each stage, whatever the time")
     parser.add_argument("--only", choices=("gru", "tcn", "speech", "heads"), help="go on with FOLDER's weights of one")
+    parser.add_argument("--start", choices=("gru", "tcn"), help="all but the back end is this one's: with --only")
+    parser.add_argument("--front", type=float, default=0, help="seconds of teaching the front more: with --only")
     parser.add_argument("--looks", type=int, default=2, help="faces for each clip")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -345,8 +349,14 @@ def main():
         save(kind, network)
 
     if arguments.only:
-        kind = arguments.only
-        networks[kind].load_state_dict(torch.load(arguments.output / f"{kind}.pt", weights_only=True))
+        kind, network = arguments.only, networks[arguments.only]
+        taught = torch.load(arguments.output / f"{arguments.start or kind}.pt", weights_only=True)
+        if arguments.start:
+            own = network.state_dict()
+            taught = {n: own[n] if n.startswith("back.") else taught.get(n, v) for n, v in own.items()}
+        network.load_state_dict(taught)
+        if arguments.front:
+            teach_front(network.v_front, corpus, generator, Clock(arguments.front, 2e-3), say)
         teach(kind, look(kind, arguments.looks), clock(1, 4e-3))
         return
     front = networks["gru"].v_front

@@ -2,83 +2,31 @@ import Foundation
 import MediaIO
 import TensorCore
 
-/// Pictures in and out, whole or in tiles.
+/// Pictures in and out, whole or in tiles; no more of a picture is held than a row of tiles.
 extension Denoiser {
   /// Points along the side of a tile, and around it.
   static let tile = 512
   static let halo = 32
   static let smallestSide = 4
-  /// Tiles begin at multiples of this, so that halving twice falls on the same points in each.
-  private static let step = 4
+  private static let calibrationTile = 128
 
-  /// A stretch of one axis: what is computed, and what of it is kept.
-  struct Stretch: Equatable {
-    let computed: Range<Int>
-    let kept: Range<Int>
+  /// What is made of a picture, by the name under which it is shown.
+  fileprivate enum Estimate: String, CaseIterable {
+    case clean, again, mask
 
-    /// Covers `length` with stretches of `tile`, each with `halo` more on either side where there is more.
-    static func cover(_ length: Int, tile: Int, halo: Int) -> [Stretch] {
-      guard tile > 0, length > tile + 2 * halo else {
-        return [Stretch(computed: 0..<length, kept: 0..<length)]
-      }
-      return stride(from: 0, to: length, by: tile).map { start in
-        let end = min(length, start + tile)
-        return Stretch(
-          computed: max(0, start - halo)..<min(length, end + halo), kept: start..<end)
-      }
-    }
+    var channels: Int { self == .mask ? 1 : 3 }
   }
 
-  /// Three planes of a picture.
-  struct Planes {
-    let width: Int
-    let height: Int
-    var values: [Float]
-    var count: Int { values.count / (width * height) }
-
-    func tensor(_ rows: Range<Int>, _ columns: Range<Int>) throws(ModelError) -> Tensor {
-      var part: [Float] = []
-      part.reserveCapacity(count * rows.count * columns.count)
-      for plane in 0..<count {
-        for row in rows {
-          let start = (plane * height + row) * width
-          part.append(contentsOf: values[start + columns.lowerBound..<start + columns.upperBound])
-        }
-      }
-      return Tensor(try Shape([1, count, rows.count, columns.count]), part)
-    }
-
-    /// Takes the kept rectangle of a tile.
-    mutating func put(_ tensor: Tensor, _ rows: Stretch, _ columns: Stretch) throws(ModelError) {
-      let shape = tensor.shape
-      guard shape.rank == 4, shape[1] == count, shape[2] == rows.computed.count,
-        shape[3] == columns.computed.count
-      else {
-        throw ModelError(.shapeMismatch, "a tile came back as \(shape)")
-      }
-      let source = tensor.dequantized().floats()
-      for plane in 0..<count {
-        for row in rows.kept {
-          let from =
-            (plane * rows.computed.count + row - rows.computed.lowerBound) * columns.computed.count
-            + columns.kept.lowerBound - columns.computed.lowerBound
-          let to = (plane * height + row) * width + columns.kept.lowerBound
-          for offset in 0..<columns.kept.count { values[to + offset] = source[from + offset] }
-        }
-      }
-    }
-  }
-
-  /// Estimates of one tile or picture: clean, noisy again, mask.
+  /// What is made of one tile or picture.
   private static func estimate(
     _ model: FamilyModel, _ noisy: Tensor, _ host: any FamilyHost
-  ) throws(ModelError) -> (clean: Tensor?, again: Tensor?, mask: Tensor?) {
-    var (clean, again, mask): (Tensor?, Tensor?, Tensor?)
+  ) throws(ModelError) -> [Estimate: Tensor] {
+    var made: [Estimate: Tensor] = [:]
     if let whole = model.part("restoration") {
       let outputs = try host.run(whole, [whole.inputs[0].name: noisy])
       // The whole network is only run before its parts were told apart by conversion.
-      clean = outputs[whole.outputs[0].name]
-      again = outputs[whole.outputs[1].name]
+      made[.clean] = outputs[whole.outputs[0].name]
+      made[.again] = outputs[whole.outputs[1].name]
     } else {
       let (body, primary) = (try model.require("body"), try model.require("primary-head"))
       let features = try host.run(body, [body.inputs[0].name: noisy])[body.outputs[0].name]
@@ -87,17 +35,18 @@ extension Denoiser {
         let residualPort = primary.trait("residual-port")
       else { throw ModelError(.missingInput, "the body and the primary head do not fit together") }
       let head = try host.run(primary, [into: features, picture: noisy])
-      clean = head[cleanPort]
+      made[.clean] = head[cleanPort]
       if let auxiliary = model.part("auxiliary-head"), let a = auxiliary.trait("clean-port"),
-        let b = auxiliary.trait("residual-port"), let clean, let residual = head[residualPort]
+        let b = auxiliary.trait("residual-port"), let clean = head[cleanPort],
+        let residual = head[residualPort]
       {
-        again = try host.run(auxiliary, [a: clean, b: residual])[auxiliary.outputs[0].name]
+        made[.again] = try host.run(auxiliary, [a: clean, b: residual])[auxiliary.outputs[0].name]
       }
     }
     if let part = model.part("mask") {
-      mask = try host.run(part, [part.inputs[0].name: noisy])[part.outputs[0].name]
+      made[.mask] = try host.run(part, [part.inputs[0].name: noisy])[part.outputs[0].name]
     }
-    return (clean, again, mask)
+    return made
   }
 
   @Sendable static func perform(
@@ -114,82 +63,102 @@ extension Denoiser {
         .shapeMismatch,
         "the clean picture is \(clean.width)×\(clean.height) and the noisy one \(width)×\(height)")
     }
-    let tile = Int(try media.number("tile", in: 0...16_384) ?? Double(tile)) / step * step
-    let halo = Int(try media.number("halo", in: 0...1024) ?? Double(halo)) / step * step
-    let noisy = Planes(width: width, height: height, values: image.planes)
-    if host.isCalibrating {
-      let side = 128
-      for rows in Stretch.cover(height, tile: side, halo: 0).prefix(2) {
-        for columns in Stretch.cover(width, tile: side, halo: 0).prefix(2) {
-          _ = try estimate(model, try noisy.tensor(rows.computed, columns.computed), host)
-        }
-      }
-      return
+    let tile = Int(try media.number("tile", in: 0...16_384) ?? Double(tile))
+    let halo = Int(try media.number("halo", in: 0...1024) ?? Double(halo))
+    let reader = try image.reader()
+    func cover(_ length: Int) -> [ImageTile.Stretch] {
+      host.isCalibrating
+        ? Array(ImageTile.Stretch.cover(length, tile: calibrationTile, halo: 0).prefix(2))
+        : ImageTile.Stretch.cover(length, tile: tile, halo: halo)
     }
-    let rows = Stretch.cover(height, tile: tile, halo: halo)
-    let columns = Stretch.cover(width, tile: tile, halo: halo)
-    var clean = noisy
-    var again: Planes?
-    var mask: Planes?
+    let (rows, columns) = (cover(height), cover(width))
+    var findings = try Findings(image, clean: media.clean)
     for (y, row) in rows.enumerated() {
+      let noisy = try reader.read(row.computed).planes
+      var made: [Estimate: ImagePlanes] = [:]
       for (x, column) in columns.enumerated() {
-        let made = try estimate(model, try noisy.tensor(row.computed, column.computed), host)
-        guard let estimate = made.clean else {
-          throw ModelError(.missingInput, "the primary head gave no picture")
-        }
-        try clean.put(estimate, row, column)
-        if let tensor = made.again {
-          if again == nil { again = noisy }
-          try again?.put(tensor, row, column)
-        }
-        if let tensor = made.mask {
-          if mask == nil {
-            mask = Planes(
-              width: width, height: height, values: [Float](repeating: 0, count: width * height))
-          }
-          try mask?.put(tensor, row, column)
+        let tile = ImageTile(rows: row.local, columns: column)
+        for (kind, tensor) in try estimate(model, try noisy.tensor(tile), host)
+        where !host.isCalibrating {
+          var planes =
+            made.removeValue(forKey: kind)
+            ?? ImagePlanes(channels: kind.channels, height: noisy.height, width: width)
+          try planes.put(tensor, tile)
+          made[kind] = planes
         }
         host.progress(y * columns.count + x + 1, of: rows.count * columns.count)
       }
+      guard !host.isCalibrating else { continue }
+      try findings.take(
+        made.mapValues { $0[rows: row.local.kept] }, of: noisy[rows: row.local.kept], host)
     }
-    try report(image, clean, again, mask, (rows.count, columns.count), media, host)
+    if !host.isCalibrating { try findings.report(tiles: (rows.count, columns.count), host) }
+  }
+}
+
+/// What is shown of a picture while its rows go by, and told in the end.
+private struct Findings {
+  private let image: PictureFile
+  private let target: PictureReader?
+  private var rows = 0
+  private var (before, after): (PictureQuality, PictureQuality)
+  private var shown: Set<Denoiser.Estimate> = []
+  /// Sums over points.
+  private var (againError, masked) = (0.0, 0)
+
+  init(_ image: PictureFile, clean: PictureFile?) throws(ModelError) {
+    self.image = image
+    target = if let clean { try clean.reader() } else { nil }
+    (before, after) = (PictureQuality(width: image.width), PictureQuality(width: image.width))
   }
 
-  private static func report(
-    _ image: DeepImage, _ clean: Planes, _ again: Planes?, _ mask: Planes?,
-    _ tiles: (rows: Int, columns: Int), _ media: MediaInputs, _ host: any FamilyHost
+  /// Takes the next rows.
+  mutating func take(
+    _ made: [Denoiser.Estimate: ImagePlanes], of noisy: ImagePlanes, _ host: any FamilyHost
   ) throws(ModelError) {
-    let (width, height) = (image.width, image.height)
-    func picture(_ planes: [Float]) -> DeepImage {
-      DeepImage(planes: planes, width: width, height: height, depth: image.depth)
+    guard let clean = made[.clean] else {
+      throw ModelError(.missingInput, "the primary head gave no picture")
     }
-    let restored = picture(clean.values)
-    try host.show(.deepPicture("clean", restored))
+    for kind in Denoiser.Estimate.allCases {
+      guard let planes = made[kind] else { continue }
+      shown.insert(kind)
+      try host.show(
+        .stripe(kind.rawValue, DeepImage(planes, depth: image.depth), of: image.height))
+    }
+    if let again = made[.again] {
+      againError += zip(again.values, noisy.values).reduce(0) { $0 + Double(abs($1.0 - $1.1)) }
+    }
+    if let mask = made[.mask] { masked += mask.values.count { $0 > 0.5 } }
+    if let target = try target?.read(rows..<rows + noisy.height) {
+      // What a person gets is compared: clamped and rounded to the picture's own depth.
+      before.add(DeepImage(noisy, depth: image.depth), against: target)
+      after.add(DeepImage(clean, depth: image.depth), against: target)
+    }
+    rows += noisy.height
+  }
+
+  func report(
+    tiles: (rows: Int, columns: Int), _ host: any FamilyHost
+  ) throws(ModelError) {
     if tiles.rows * tiles.columns > 1 {
       try host.show(
         .line(
           "in \(tiles.rows)×\(tiles.columns) tiles: a halo is smaller than what a point depends on, "
             + "so seams may differ a little from the picture taken whole"))
     }
-    if let again {
-      try host.show(.deepPicture("again", picture(again.values)))
-      let area = Double(again.values.count)
-      let error = zip(again.values, image.planes).reduce(0) { $0 + Double(abs($1.0 - $1.1)) } / area
+    let area = Double(image.width * image.height)
+    if shown.contains(.again) {
+      let error = againError / (3 * area)
       try host.show(.figure("again_l1", error))
       try host.show(.line(String(format: "noisy again: mean difference %.5f", error)))
     }
-    if let mask {
-      try host.show(.deepPicture("mask", picture(mask.values + mask.values + mask.values)))
-      let share = Double(mask.values.filter { $0 > 0.5 }.count) / Double(mask.values.count)
+    if shown.contains(.mask) {
+      let share = Double(masked) / area
       try host.show(.figure("mask_share", share))
       try host.show(
         .line(String(format: "mask: above one half in %.1f %% of the points", share * 100)))
     }
-    guard let target = media.clean else { return }
-    // What a person gets is compared: clamped and rounded to the picture's own depth.
-    let (before, after) = (
-      PictureQuality(image, against: target), PictureQuality(restored, against: target)
-    )
+    guard target != nil else { return }
     for (name, value) in [
       ("psnr_before", before.psnr), ("psnr_after", after.psnr), ("ssim_before", before.ssim),
       ("ssim_after", after.ssim),

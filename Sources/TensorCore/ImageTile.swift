@@ -1,21 +1,37 @@
-import TensorCore
-
 /// A rectangle of an image: what is computed, and what of it counts.
 package struct ImageTile: Sendable, Hashable {
   package let rows: Stretch
   package let columns: Stretch
+
+  package init(rows: Stretch, columns: Stretch) {
+    self.rows = rows
+    self.columns = columns
+  }
 
   /// Along one axis.
   package struct Stretch: Sendable, Hashable {
     package let computed: Range<Int>
     package let kept: Range<Int>
 
+    package init(computed: Range<Int>, kept: Range<Int>) {
+      self.computed = computed
+      self.kept = kept
+    }
+
+    /// The same where counting begins with what is computed.
+    package var local: Stretch {
+      let start = computed.lowerBound
+      return Stretch(
+        computed: 0..<computed.count, kept: kept.lowerBound - start..<kept.upperBound - start)
+    }
+
     /// Covers `length` with kept stretches of at most `tile`, each computed with `halo` more on either side
-    /// where there is more. Computed stretches begin at multiples of `step` and are equally long where
-    /// `length` is a multiple of it.
+    /// where there is more, or with one where `tile` is 0. Computed stretches begin at multiples of `step`
+    /// and are equally long where `length` is a multiple of it.
     package static func cover(
-      _ length: Int, tile: Int, halo: Int, step: Int
+      _ length: Int, tile: Int, halo: Int, step: Int = 4
     ) -> [Stretch] {
+      let (tile, halo) = (tile / step * step, (halo + step - 1) / step * step)
       let span = tile + 2 * halo
       guard tile > 0, length > span else {
         return [Stretch(computed: 0..<length, kept: 0..<length)]
@@ -29,13 +45,12 @@ package struct ImageTile: Sendable, Hashable {
     }
   }
 
+  /// Covers an image, row by row.
   package static func cover(
     width: Int, height: Int, tile: Int, halo: Int, step: Int = 4
   ) -> [ImageTile] {
-    let halo = (halo + step - 1) / step * step
-    let side = tile / step * step
-    let columns = Stretch.cover(width, tile: side, halo: halo, step: step)
-    return Stretch.cover(height, tile: side, halo: halo, step: step).flatMap { rows in
+    let columns = Stretch.cover(width, tile: tile, halo: halo, step: step)
+    return Stretch.cover(height, tile: tile, halo: halo, step: step).flatMap { rows in
       columns.map { ImageTile(rows: rows, columns: $0) }
     }
   }
@@ -53,6 +68,17 @@ package struct ImagePlanes: Sendable {
     self.height = height
     self.width = width
     self.values = values ?? [Float](repeating: 0, count: channels * height * width)
+  }
+
+  /// Some of its rows.
+  package subscript(rows rows: Range<Int>) -> ImagePlanes {
+    var part: [Float] = []
+    part.reserveCapacity(channels * rows.count * width)
+    for channel in 0..<channels {
+      let start = channel * height * width
+      part += values[start + rows.lowerBound * width..<start + rows.upperBound * width]
+    }
+    return ImagePlanes(channels: channels, height: rows.count, width: width, values: part)
   }
 
   /// The computed rectangle of a tile.
