@@ -89,7 +89,9 @@ final class AddressHost: FamilyHost {
   /// A frame for each slot, drawn as if it alone were addressed while nothing is heard; nil for models that
   /// draw nothing or keep their addresses to themselves.
   func oneSlotFrames() throws(ModelError) -> [Image]? {
-    guard let graph = file.parts.first(where: { $0.name == part.name })?.graph,
+    guard
+      let graph = try file.parts.first(where: { $0.name == part.name })?.graph
+        .withMemoriesInSteps(),
       let address = graph.outputs.first(where: { port in
         graph.type(port.value).dimensions.map { $0.count == 2 && $0[1].value == slots } ?? false
       }),

@@ -104,6 +104,7 @@ package let allOperators: [any Operator.Type] = [
   Mean.self,
   MeanVarianceNormalization.self,
   MelWeightMatrix.self,
+  MemoryRead.self,
   Min.self,
   Mish.self,
   Mod.self,

@@ -5,8 +5,8 @@ import TensorCore
 ///
 /// First what makes other things visible (aliases, constants, extents, branches that are known), then what recognises a function in its
 /// parts, while the parts are still apart; then the one form of a thing that has several; then what folds into
-/// weights, because only then is it known which sums and activations are left to fuse. A residual comes before
-/// the activation that follows it.
+/// weights, because only then is it known which sums and activations are left to fuse, and a memory has one form. A residual
+/// comes before the activation that follows it.
 package let allPasses: [any Pass] = [
   RemoveDeadCode(),
   Rewriting(RemoveIdentity()),
@@ -31,6 +31,7 @@ package let allPasses: [any Pass] = [
   Rewriting(MakeLinear()),
   Rewriting(FoldBatchNormalization()),
   Rewriting(FoldChannelArithmetic()),
+  RecogniseMemory(),
   Rewriting(FuseResidualAdd()),
   Rewriting(FuseActivation()),
 ]

@@ -79,6 +79,7 @@ struct FormPlan {
     if let recurrent = node.op as? any IntegerRecurrentOperator {
       return recurrentReason(node, recurrent, graph)
     }
+    if node.op is MemoryRead { return constantReason(node, 1...2, graph) }
     if node.op is any UnaryOperator || node.op is any IntegerOperator {
       return node.outputs.count == 1 ? nil : "\(name) has more than one output"
     }
@@ -117,7 +118,13 @@ struct FormPlan {
     _ node: Node, _ op: any IntegerRecurrentOperator, _ graph: Graph
   ) -> String? {
     do { try op.checkIntegerForm() } catch { return error.message }
-    for index in 1...3 where index < node.inputs.count {
+    return constantReason(node, 1...3, graph)
+  }
+
+  private static func constantReason(
+    _ node: Node, _ operands: ClosedRange<Int>, _ graph: Graph
+  ) -> String? {
+    for index in operands where index < node.inputs.count {
       if let input = node.inputs[index], graph.constant(input) == nil {
         return "its weights are not constant; export the model with them as initializers"
       }
@@ -128,6 +135,8 @@ struct FormPlan {
   /// Real-valued operands that a node would take as int8.
   static func dataOperands(_ node: Node, _ graph: Graph) -> [ValueID] {
     var result: [ValueID] = []
+    // A memory turns its query into a direction before it rounds (`Q61`).
+    if node.op is MemoryRead { return result }
     for (index, input) in node.inputs.enumerated() {
       guard let input, graph.type(input).element == .float32 else { continue }
       if node.op is any WeightedOperator, index != 0, index != 3 { continue }
@@ -160,7 +169,11 @@ struct FormPlan {
     let hasIntegerOperand = operands.contains { producedAsInteger($0) }
     let isWanted = node.outputs.contains { isWantedAsInteger($0) }
     // Smaller weights and cheaper products pay for the conversions around them.
-    if node.op is any IntegerRecurrentOperator || node.op is any WeightedOperator { return nil }
+    if node.op is any IntegerRecurrentOperator || node.op is any WeightedOperator
+      || node.op is MemoryRead
+    {
+      return nil
+    }
     if !isWanted, !(node.op is MatMul) { return "nothing reads it as integers" }
     if !hasIntegerOperand { return "none of its operands is made of integers" }
     return nil

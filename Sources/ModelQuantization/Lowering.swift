@@ -6,9 +6,9 @@ import TensorCore
 /// with conversions wherever integers and floats meet, each made once.
 struct Lowering {
   let source: Graph
-  private let forms: FormPlan
+  let forms: FormPlan
   private let ranges: [ValueID: ValueRange]
-  private let rounding: WeightRounding
+  let rounding: WeightRounding
   private let noise: WeightNoise
   private let means: [ValueID: ChannelMeans]
   /// The range of each value that a wide layer reads, and its halves once they are made.
@@ -17,7 +17,7 @@ struct Lowering {
   var target = Graph()
   /// The float32 and the int8 form of each value of the source, as far as they exist.
   var floats: [ValueID?]
-  private var integers: [ValueID?]
+  var integers: [ValueID?]
   private(set) var layers: [QuantizationRecord.Layer] = []
   var activations: [QuantizationRecord.Activation] = []
 
@@ -100,7 +100,7 @@ struct Lowering {
     return made
   }
 
-  private mutating func parameters(of id: ValueID) throws(ModelError) -> QuantizationParameters {
+  mutating func parameters(of id: ValueID) throws(ModelError) -> QuantizationParameters {
     guard let range = ranges[id] else {
       throw ModelError(.notQuantizable, "the range of '\(source[id].name)' is not known")
     }
@@ -134,6 +134,8 @@ struct Lowering {
       }
     } else if let recurrent = node.op as? any IntegerRecurrentOperator {
       try appendRecurrent(node, recurrent)
+    } else if node.op is MemoryRead {
+      try appendMemory(node)
     } else if let unary = node.op as? any UnaryOperator, !(node.op is any IntegerOperator) {
       try appendTable(node, unary)
     } else {

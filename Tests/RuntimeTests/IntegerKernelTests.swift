@@ -62,20 +62,26 @@ private struct Builder {
   mutating func weights(
     _ dimensions: [Int], axis: Int, repeats: Int = 1, for x: ValueID
   ) throws -> (weight: ValueID, bias: ValueID) {
-    let shape = try Shape(dimensions)
-    let scales = (0..<shape[axis]).map { _ in 0.004 * (1.5 + float()) }
-    let values = (0..<shape.count).map { _ in Int8(integer(-127...127)) }
-    let weight = Tensor(
-      shape, values, quantization: QuantizationParameters(perChannel: scales, axis: axis))
+    let weight = try scaled(dimensions, axis: axis)
+    let scales = graph.type(weight).quantization?.scales ?? []
     let input = graph.type(x).quantization?.scale ?? 1
-    let channels = shape[axis] * repeats
+    let channels = dimensions[axis] * repeats
     let biasScales = (0..<channels).map { input * scales[$0 % scales.count] }
     let bias = Tensor(
       try Shape([channels]), (0..<channels).map { _ in Int32(integer(-9999...9999)) },
       quantization: QuantizationParameters(perChannel: biasScales, axis: 0))
-    return (
-      graph.addConstant(weight, named: name()), graph.addConstant(bias, named: name())
-    )
+    return (weight, graph.addConstant(bias, named: name()))
+  }
+
+  /// Constant integers with a scale for each index along `axis`.
+  mutating func scaled(_ dimensions: [Int], axis: Int) throws -> ValueID {
+    let shape = try Shape(dimensions)
+    let scales = (0..<shape[axis]).map { _ in 0.004 * (1.5 + float()) }
+    let values = (0..<shape.count).map { _ in Int8(integer(-127...127)) }
+    return graph.addConstant(
+      Tensor(
+        shape, values, quantization: QuantizationParameters(perChannel: scales, axis: axis)),
+      named: name())
   }
 
   mutating func slope(_ channels: Int) throws -> ValueID {
@@ -279,6 +285,26 @@ private struct Builder {
         same),
     ]
     try builder.check(results, "rank \(rank), \(kernel), \(window)")
+  }
+
+  /// Shares of which some round to nothing, because keys are long; zeros and numbers that are none among the queries.
+  @Test(arguments: 0..<8) func memories(seed: Int) throws {
+    var builder = Builder(seed)
+    let heads = builder.integer(1...3)
+    let slots = heads * builder.integer(1...40)
+    let (width, outputs) = (builder.integer(1...70), builder.integer(1...70))
+    let x = try builder.input([3, 2, heads * width])
+    var query = builder.inputs[0].floats()
+    for index in 0..<heads * width { query[index] = 0 }
+    query[query.count - 1] = seed % 2 == 0 ? .nan : .infinity
+    builder.inputs[0] = Tensor(builder.inputs[0].shape, query)
+    let keys = try builder.scaled([slots, width], axis: 0)
+    let values = try builder.scaled([slots, outputs], axis: 1)
+    let bias: [ValueID] = builder.flag() ? [try builder.slope(outputs)] : []
+    let made = try builder.graph.append(
+      MemoryRead(heads: heads, epsilon: 1e-12), named: "read", to: [x, keys, values] + bias,
+      quantizedAs: builder.flag() ? [builder.parameters()] : [])
+    try builder.check(made, "\(heads) heads, \(slots) slots", isLayer: true)
   }
 
   @Test(arguments: 0..<12) func resizes(seed: Int) throws {

@@ -48,18 +48,25 @@ extension NormalizeL2: PlannedOperator {
       let y = frame.output(0, as: Float.self)
       for line in 0..<lines {
         let start = line / inner * extent * inner + line % inner
-        var sum = 0.0
-        for index in 0..<extent {
-          let value = Double(x[start + index * inner])
-          sum += value * value
-        }
-        let norm = sum.squareRoot()
-        let divisor = norm < least ? least : norm
-        for index in 0..<extent {
-          y[start + index * inner] = Float(Double(x[start + index * inner]) / divisor)
-        }
+        NormalizeL2.normalize(x + start, count: extent, by: inner, least: least, to: y + start)
       }
     }
+  }
+
+  /// One line of `count` elements that are `step` apart: the norm and the quotients in float64, each quotient rounded
+  /// once. `y` may be `x`.
+  static func normalize(
+    _ x: UnsafePointer<Float>, count: Int, by step: Int = 1, least: Double,
+    to y: UnsafeMutablePointer<Float>
+  ) {
+    var sum = 0.0
+    for index in 0..<count {
+      let value = Double(x[index * step])
+      sum += value * value
+    }
+    let norm = sum.squareRoot()
+    let divisor = norm < least ? least : norm
+    for index in 0..<count { y[index * step] = Float(Double(x[index * step]) / divisor) }
   }
 }
 

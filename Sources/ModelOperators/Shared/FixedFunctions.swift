@@ -21,6 +21,26 @@ enum FixedFunctions {
     Float(sign: .plus, exponent: exponent, significand: 1)
   }
 
+  /// `Q31`
+  static func softmax(_ row: [Float]) -> [Float] {
+    let greatest = reduced(row, from: -.infinity, IntegerArithmetic.maximum)
+    let powers = row.map { exp($0 - greatest) }
+    let sum = reduced(powers, from: 0, +)
+    return powers.map { $0 / sum }
+  }
+
+  /// `Q30`
+  private static func reduced(
+    _ row: [Float], from start: Float, _ combine: (Float, Float) -> Float
+  ) -> Float {
+    var lanes = [Float](repeating: start, count: 16)
+    for (index, x) in row.enumerated() { lanes[index % 16] = combine(lanes[index % 16], x) }
+    for half in [8, 4, 2, 1] {
+      for lane in 0..<half { lanes[lane] = combine(lanes[lane], lanes[lane + half]) }
+    }
+    return lanes[0]
+  }
+
   /// `Q37`
   static func sigmoid(_ x: Float) -> Float {
     let e = exp(-x.magnitude)

@@ -14,8 +14,8 @@ struct GraphExporter {
   private var stored: [String?]
   private var real: [String?]
 
-  init(_ graph: Graph, opset: Int) {
-    self.graph = graph
+  init(_ source: Graph, opset: Int) throws(ModelError) {
+    graph = try source.withMemoriesInSteps()
     self.opset = opset
     stored = [String?](repeating: nil, count: graph.values.count)
     real = stored
@@ -193,7 +193,7 @@ struct GraphExporter {
       OnnxAttribute(name: $0.name, content: .value($0.value))
     }
     for (field, inner) in holder.graphs {
-      var exporter = GraphExporter(inner, opset: opset)
+      var exporter = try GraphExporter(inner, opset: opset)
       let name = AttributeNames.name(of: field, of: type(of: holder).name) ?? field
       let graph = try during("exporting graph '\(name)'") { () throws(ModelError) in
         try exporter.export(captures: captures, within: &self)

@@ -17,7 +17,7 @@ package struct OnnxWriter: Sendable {
   ///   protobuf's 2 GiB.
   package func bytes(of graph: Graph) throws(ModelError) -> [UInt8] {
     let version = try version(for: graph)
-    var exporter = GraphExporter(graph, opset: version)
+    var exporter = try GraphExporter(graph, opset: version)
     let model = try exporter.export()
     let encoder = ModelEncoder(opset: version)
     let bytes = encoder.bytes(of: model)
