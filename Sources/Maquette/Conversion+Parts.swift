@@ -85,6 +85,7 @@ final class PartObserver {
       request.wide.contains(Conversion.everyLayer)
       ? Set(prepared.nodes.map(\.name)) : request.wide
     var plan: PrecisionPlan?
+    quantizer.wideShare = request.leastRatio == nil ? request.wideShare : 0
     if let least = request.leastRatio {
       let inputs = try samples.map { (sample) throws(ModelError) in
         try prepared.ordered(sample.inputs)

@@ -40,6 +40,9 @@ package struct Conversion: Sendable {
   /// Names of layers that read 16 bits; ``everyLayer`` for all with weights.
   package var wide: Set<String> = []
   package static let everyLayer = "all"
+  /// Of all products, how many layers that read 16 bits by themselves may sum a second time; a plan for
+  /// ``leastRatio`` takes its place.
+  package var wideShare = 0.05
   /// The least signal-to-noise ratio, in dB, for which layers may read 16 bits.
   package var leastRatio: Double?
   /// Where the face is in pictures of the calibration folder.
@@ -202,6 +205,7 @@ package struct Conversion: Sendable {
       options["balance"] = balance.rawValue
     }
     if let leastRatio { options["min-sqnr"] = String(leastRatio) }
+    if precision == .int8, leastRatio == nil { options["wide-share"] = String(wideShare) }
     if !wide.isEmpty { options["wide"] = wide.sorted().joined(separator: " ") }
     if !keptFloat.isEmpty { options["kept-float"] = keptFloat.sorted().joined(separator: " ") }
     return options

@@ -8,7 +8,7 @@ struct FormPlan {
   private(set) var floatReasons: [String?]
   private let graph: Graph
   /// Names of layers with weights that read their operand at 16 bits.
-  private let wide: Set<String>
+  private(set) var wide: Set<String>
 
   func isWide(_ node: Node) -> Bool { wide.contains(node.name) && node.op is any WeightedOperator }
 
@@ -29,6 +29,17 @@ struct FormPlan {
       keptFloat.contains(node.name)
         ? reasons[node.name] ?? "kept in float on request" : FormPlan.reason(node, graph, ranges)
     }
+    settle()
+  }
+
+  /// Lets more layers read 16 bits.
+  mutating func widen(_ layers: Set<String>) {
+    wide.formUnion(layers)
+    settle()
+  }
+
+  /// Takes off integers what would gain nothing by them.
+  private mutating func settle() {
     var changed = true
     while changed {
       changed = false

@@ -13,6 +13,8 @@ package struct Quantizer: Sendable {
   package var keptFloat: Set<String>
   /// Names of layers with weights that read their operand at 16 bits.
   package var wide: Set<String> = []
+  /// Of all products, how many layers that read 16 bits by themselves may sum a second time (`Q65`).
+  package var wideShare = 0.0
   /// Why, for those nodes of ``keptFloat`` where the caller says.
   package var keptFloatReasons: [String: String] = [:]
 
@@ -37,9 +39,11 @@ package struct Quantizer: Sendable {
     _ calibration: borrowing Calibration
   ) throws(ModelError) -> (graph: Graph, record: QuantizationRecord) {
     let ranges = try calibration.ranges(method)
-    let forms = FormPlan(
+    var forms = FormPlan(
       calibration.graph, ranges: ranges, keptFloat: keptFloat, reasons: keptFloatReasons,
       wide: wide)
+    let chosen = WideChoice(share: wideShare).layers(calibration, forms, ranges)
+    forms.widen(chosen)
     var means: [ValueID: ChannelMeans] = [:]
     var weights: [Int] = []
     for (index, node) in calibration.graph.nodes.enumerated() where node.op is any WeightedOperator
@@ -53,7 +57,7 @@ package struct Quantizer: Sendable {
     var lowering = Lowering(
       calibration.graph, forms: forms, ranges: ranges, rounding: rounding,
       noise: WeightNoise(share: weightNoise, layers: weights), means: means,
-      wideRanges: wide.isEmpty ? [:] : try calibration.ranges(.minMax).mapValues(\.widened))
+      wideRanges: forms.wide.isEmpty ? [:] : try calibration.ranges(.minMax).mapValues(\.widened))
     let graph = try lowering.lower()
     try graph.verify()
     var layers = lowering.layers

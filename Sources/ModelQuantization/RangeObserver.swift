@@ -157,6 +157,21 @@ package struct RangeObserver: Sendable {
     return best.range
   }
 
+  /// The mean of the squares of all values, to what the bins tell.
+  var meanSquare: Double {
+    var sum = 0.0
+    for index in bins.indices where bins[index] > 0 {
+      let centre = (Double(index - RangeObserver.half) + 0.5) * binWidth
+      sum += Double(bins[index]) * centre * centre
+    }
+    return sum / Double(max(count, 1))
+  }
+
+  /// What 8 bits of `range` add to a value, on average of all values.
+  func meanSquaredError(of range: ValueRange) -> Double {
+    expectedError(range) / Double(max(count, 1))
+  }
+
   /// Sum of squared errors: a twelfth of the squared step inside, the squared distance outside.
   private func expectedError(_ range: ValueRange) -> Double {
     let step = Double(range.parameters.scale)

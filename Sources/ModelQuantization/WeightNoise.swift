@@ -25,10 +25,7 @@ struct WeightNoise: Sendable {
     of op: any WeightedOperator, _ weight: Tensor, reading operand: ChannelMeans, result: Float
   ) -> Double? {
     guard share > 0, usual > 0, let variance = operand.variance, variance > 0 else { return nil }
-    let channels = weight.shape[op.weightChannelAxis] * op.weightChannelRepeats
-    // A transposed convolution spreads each product over as many results as a stride has.
-    let strides = (op as? TransposedConvolution)?.window.strides.reduce(1, *) ?? 1
-    let products = Double(weight.count) / Double(max(channels * strides, 1))
+    let products = Double(weight.count) / op.sums(of: weight)
     let power = share * Double(weight.count) / usual
     return Double(result) * (power / (variance * max(products, 1))).squareRoot()
   }

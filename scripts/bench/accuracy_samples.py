@@ -51,6 +51,16 @@ def photographs(folder, kind):
             shutil.copy(path, folder)
 
 
+def words(folder, kind):
+    """Clips of training voices that lie ready; words of voices and a face that are not among them are held out."""
+    if kind == "calibration":
+        for path in numbered(FAMILIES / "associative-bridge" / "calibration"):
+            shutil.copy(path, folder)
+        return
+    for path in (GOLDEN / "media" / "lips").glob("word-*"):
+        (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / path.name)
+
+
 def archives(family, kinds):
     """Arrays that lie ready: files by kind."""
 
@@ -67,8 +77,9 @@ def bundles():
 
     bridge, denoiser = FAMILIES / "associative-bridge", FAMILIES / "denoiser"
     pieces = ("body", "primary-head", "auxiliary-head", "mask")
-    reader = {"calibration": "calibration/*.npz", "held": "gru/set_0.npz"}
-    heard = {"calibration": "calibration/*.npz", "held": "gru-audio-visual/set_0.npz"}
+    # What the reader that also listens takes is what the others take, and more.
+    clips = {"media": words, "options": ["--words", str(bridge / "words.txt")],
+             "sources": {"main": bridge / "gru-audio-visual-d3.onnx"}}
     critic = {"calibration": "spoken/held-0.npz", "held": "spoken/held-5.npz"}
     text = parts("text-to-audio-embedding", "encoder", "refine", "speaker", "audio", "base")
     lexicon = str(FAMILIES / "text-to-audio-embedding" / "lexicon.txt")
@@ -77,11 +88,10 @@ def bundles():
         Bundle("context", parts("context-aware-lip-sync", "phones", "context", "face"), spoken, BOX),
         Bundle("text", text, spoken, BOX + ["--lexicon", lexicon]),
         Bundle("critic", parts("sync-critic", "critic"), archives("sync-critic", critic)),
-        Bundle("lips-gru", {"main": bridge / "gru-d1.onnx"}, archives(bridge.name, reader)),
-        Bundle("lips-tcn", {"main": bridge / "tcn-d1.onnx"}, archives(bridge.name, reader)),
-        Bundle("lips-heard", {"main": bridge / "gru-audio-visual-d3.onnx"},
-               archives(bridge.name, heard)),
-        Bundle("sound", {"main": bridge / "gru-target-d3.onnx"}, archives(bridge.name, heard)),
+        Bundle("lips-gru", {"main": bridge / "gru-d1.onnx"}, **clips),
+        Bundle("lips-tcn", {"main": bridge / "tcn-d1.onnx"}, **clips),
+        Bundle("lips-heard", {"main": bridge / "gru-audio-visual-d3.onnx"}, **clips),
+        Bundle("sound", {"main": bridge / "gru-target-d3.onnx"}, **clips),
         Bundle("denoiser", {name: denoiser / f"{name}-d3.onnx" for name in pieces}, photographs,
                sources={"main": denoiser / "restoration-d3.onnx", "mask": denoiser / "mask-d3.onnx"}),
     ]

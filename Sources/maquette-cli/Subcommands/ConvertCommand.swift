@@ -113,6 +113,15 @@ struct ConversionArguments: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
+      """
+      Let layers read 16 bits, first those that lose most for what they cost, while they sum no more than this \
+      share of all products.
+      """, valueName: "share"))
+  var wideShare = 0.05
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
       "Let as many layers read 16 bits as this signal-to-noise ratio takes, on the first two samples.",
       valueName: "dB"))
   var minSqnr: Double?
@@ -165,6 +174,10 @@ struct ConversionArguments: ParsableArguments {
     request.golden = golden
     request.keptFloat = Set(keepFloat)
     request.wide = Set(wide)
+    guard (0...1).contains(wideShare) else {
+      throw ModelError(.usage, "a share of all products is 0 to 1")
+    }
+    request.wideShare = wideShare
     if let minSqnr {
       guard (0...200).contains(minSqnr) else {
         throw ModelError(.usage, "a signal-to-noise ratio is 0 to 200 dB")

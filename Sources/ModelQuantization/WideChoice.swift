@@ -1,0 +1,60 @@
+import ModelIR
+import ModelOperators
+import TensorCore
+
+/// Which layers read 16 bits where nobody says (`Q65`): those that take most noise off for what the second product costs.
+struct WideChoice {
+  /// Of all products that the graph sums, how many may be summed a second time.
+  let share: Double
+  /// The least share of all layers' noise for which a layer is worth it.
+  private static let least = 0.01
+
+  /// Names of the layers of `calibration` that are chosen.
+  ///
+  /// - Parameters:
+  ///   - forms: says which layers run on integers.
+  ///   - ranges: what they read at 8 bits.
+  func layers(
+    _ calibration: borrowing Calibration, _ forms: FormPlan, _ ranges: [ValueID: ValueRange]
+  ) -> Set<String> {
+    let graph = calibration.graph
+    var found: [(name: String, noise: Double, products: Int)] = []
+    var products = 0
+    for (index, node) in graph.nodes.enumerated() {
+      guard let own = calibration.multiplyAccumulates(of: index) else { continue }
+      products += own
+      guard forms.isInteger(index), let op = node.op as? any WeightedOperator,
+        let x = node.inputs[0], let weight = node.inputs[1].flatMap({ graph.constant($0) }),
+        let range = ranges[x], let operand = calibration.observer(of: x),
+        let result = calibration.observer(of: node.outputs[0]), result.meanSquare > 0
+      else { continue }
+      let squares = weight.floats().reduce(0) { $0 + Double($1) * Double($1) }
+      let gain = squares / op.sums(of: weight)
+      let noise = operand.meanSquaredError(of: range) * gain / result.meanSquare
+      found.append((node.name, noise, own))
+    }
+    let least = found.reduce(0) { $0 + $1.noise } * Self.least
+    let limit = Int(Double(products) * share)
+    var spent = 0
+    var chosen: Set<String> = []
+    let order = found.enumerated().sorted { a, b in
+      let (p, q) = (a.element, b.element)
+      let (left, right) = (p.noise * Double(q.products), q.noise * Double(p.products))
+      return left == right ? a.offset < b.offset : left > right
+    }
+    for (_, layer) in order where layer.noise >= least && spent + layer.products <= limit {
+      spent += layer.products
+      chosen.insert(layer.name)
+    }
+    return chosen
+  }
+}
+
+extension WeightedOperator {
+  /// How many sums its weights take part in together, where each weight takes part in one.
+  func sums(of weight: Tensor) -> Double {
+    // A transposed convolution spreads each product over as many results as a stride has.
+    let strides = (self as? TransposedConvolution)?.window.strides.reduce(1, *) ?? 1
+    return Double(max(weight.shape[weightChannelAxis] * weightChannelRepeats * strides, 1))
+  }
+}
