@@ -13,6 +13,7 @@ package struct Benchmark: Report {
     let ms: Double
     let share: Double
     let gmacPerS: Double
+    let gbPerS: Double
   }
 
   package struct NodeTime: Encodable, Sendable {
@@ -20,6 +21,10 @@ package struct Benchmark: Report {
     let op: String
     let ms: Double
     let macs: Int
+    /// Read and written, weights too.
+    let bytes: Int
+    /// The type of the first operand.
+    let element: String
   }
 
   let file: String
@@ -37,8 +42,8 @@ package struct Benchmark: Report {
   /// The first run, which packs what is packed lazily.
   let firstMs: Double
   let peakRssMb: Double
-  /// Memory that the process holds after the runs.
-  let rssMb: Double
+  /// Memory that the process holds after the runs, less what it held before it read the file.
+  let heldMb: Double
   let arenaMb: Double
   let gmacs: Double
   let operators: [OperatorTime]?
@@ -58,6 +63,7 @@ package struct Benchmark: Report {
     guard (1...100_000).contains(runs), (1...4096).contains(batch) else {
       throw ModelError(.usage, "runs must be 1 to 100000 and batch 1 to 4096")
     }
+    let before = Benchmark.residentMegabytes("VmRSS")
     let load = Stopwatch()
     let file = try ModelFile(path, goldens: false)
     let part = try file.part(name)
@@ -98,7 +104,7 @@ package struct Benchmark: Report {
     minMs = times[0]
     firstMs = first
     peakRssMb = Benchmark.residentMegabytes("VmHWM")
-    rssMb = Benchmark.residentMegabytes("VmRSS")
+    heldMb = Benchmark.residentMegabytes("VmRSS") - before
     arenaMb = Double(plan?.arenaByteCount ?? 0) / 1e6
     gmacs = Double(plan?.multiplyAccumulates ?? 0) / 1e9
     guard perOperator else {
@@ -116,13 +122,16 @@ package struct Benchmark: Report {
     operators = groups.map { name, steps in
       let seconds = steps.reduce(0) { $0 + $1.seconds }
       let macs = steps.reduce(0) { $0 + $1.multiplyAccumulates }
+      let bytes = steps.reduce(0) { $0 + $1.traffic.byteCount }
       return OperatorTime(
         op: name, nodes: steps.count, ms: seconds * 1000, share: total > 0 ? seconds / total : 0,
-        gmacPerS: seconds > 0 ? Double(macs) / seconds / 1e9 : 0)
+        gmacPerS: seconds > 0 ? Double(macs) / seconds / 1e9 : 0,
+        gbPerS: seconds > 0 ? Double(bytes) / seconds / 1e9 : 0)
     }.sorted { ($0.ms, $1.op) > ($1.ms, $0.op) }
     nodes = best.map {
       NodeTime(
-        name: $0.name, op: $0.operatorName, ms: $0.seconds * 1000, macs: $0.multiplyAccumulates)
+        name: $0.name, op: $0.operatorName, ms: $0.seconds * 1000, macs: $0.multiplyAccumulates,
+        bytes: $0.traffic.byteCount, element: "\($0.traffic.element)")
     }
   }
 
@@ -168,11 +177,12 @@ package struct Benchmark: Report {
     ]
     if let operators {
       var table = TextTable(
-        ["operator", "nodes", "time", "share", "GMAC/s"], numeric: [1, 2, 3, 4])
+        ["operator", "nodes", "time", "share", "GMAC/s", "GB/s"], numeric: [1, 2, 3, 4, 5])
       for item in operators {
         table.add([
           item.op, "\(item.nodes)", Figure.milliseconds(item.ms),
           String(format: "%.1f %%", item.share * 100), String(format: "%.1f", item.gmacPerS),
+          String(format: "%.1f", item.gbPerS),
         ])
       }
       lines += table.lines

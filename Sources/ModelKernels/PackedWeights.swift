@@ -1,32 +1,46 @@
-import Synchronization
 import TensorCore
 
-/// Weights in a kernel's own order. Planning only says how they are made; ``pack()`` makes them before the first
-/// run, so that those of all layers can be packed at once.
+/// Weights in a kernel's own order. Planning only says how they are made; ``pack(_:)`` makes those of all layers at once,
+/// in one block of memory, before the first run.
 ///
-/// `@unchecked Sendable`: the bytes are written only by the first ``pack()``, under a lock.
+/// `@unchecked Sendable`: what changes does so once, before the plan is anyone else's.
 package final class PackedWeights: @unchecked Sendable {
-  private let memory: AlignedMemory
   private let byteCount: Int
-  private let fill: Mutex<(@Sendable (UnsafeMutableRawPointer) -> Void)?>
+  private let fill: @Sendable (UnsafeMutableRawPointer) -> Void
+  private var memory: AlignedMemory?
+  private var place: UnsafeRawPointer?
 
-  /// Memory that `fill` will write; it gets it zeroed.
+  /// Weights that `fill` writes to memory that starts out uninitialised.
   init(byteCount: Int, _ fill: @escaping @Sendable (UnsafeMutableRawPointer) -> Void) {
-    memory = AlignedMemory(byteCount: byteCount)
     self.byteCount = byteCount
-    self.fill = Mutex(fill)
+    self.fill = fill
   }
 
-  /// Packs the weights unless that is done; returns when it is.
-  package func pack() {
-    fill.withLock { fill in
-      guard let write = fill else { return }
-      memory.address.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
-      write(memory.address)
-      fill = nil
+  /// Packs all of these, each for the first time, on all cores.
+  package static func pack(_ weights: [PackedWeights]) {
+    var (offsets, total) = ([Int](), 0)
+    for each in weights {
+      offsets.append(total)
+      total += alignedByteCount(each.byteCount)
+    }
+    let memory = AlignedMemory(byteCount: total, isStreamed: true)
+    _ = concurrently(weights.count) { [offsets] index in
+      weights[index].pack(into: memory, at: offsets[index])
     }
   }
 
-  /// Where the weights are; ``pack()`` has returned.
-  var address: UnsafeRawPointer { UnsafeRawPointer(memory.address) }
+  private func pack(into memory: AlignedMemory, at offset: Int) {
+    let target = memory.address + offset
+    fill(target)
+    self.memory = memory
+    place = UnsafeRawPointer(target)
+  }
+
+  /// Where the weights are.
+  ///
+  /// - Precondition: they are packed.
+  var address: UnsafeRawPointer {
+    guard let place else { preconditionFailure("no weights are packed") }
+    return place
+  }
 }

@@ -33,6 +33,14 @@ package struct PlanOptions: Sendable {
   }
 }
 
+/// What a step reads and writes.
+package struct Traffic: Sendable {
+  /// Of the first operand.
+  package let element: ElementType
+  /// Of all operands, constants too, and all outputs.
+  package let byteCount: Int
+}
+
 /// A graph specialised to input shapes: kernels made, weights packed, every buffer placed.
 package struct Plan: Sendable {
   /// Where the bytes of an operand are.
@@ -51,6 +59,7 @@ package struct Plan: Sendable {
     /// Arena offsets.
     let outputs: [Int]
     let scratch: Int
+    let traffic: Traffic
     /// What this step makes, for those who watch.
     let made: [Made]
   }

@@ -13,8 +13,7 @@ extension Plan {
     try builder.addInputs()
     for node in specialised.graph.nodes where builder.isLive(node) { try builder.add(node) }
     self = try builder.plan()
-    let packed = steps.flatMap(\.kernel.packed)
-    _ = try concurrently(packed.count) { packed[$0].pack() }
+    PackedWeights.pack(steps.flatMap(\.kernel.packed))
   }
 }
 
@@ -47,6 +46,7 @@ private struct PlanBuilder {
     let operands: [Place]
     let outputs: [Int]
     let scratch: Int
+    let traffic: Traffic
     let made: [(original: ValueID?, type: TensorType, shape: Shape, layout: Layout)]
   }
 
@@ -202,10 +202,15 @@ private struct PlanBuilder {
         layout: index < kernel.outputLayouts.count ? kernel.outputLayouts[index] : .rowMajor
       )
     }
+    let operandTypes = node.inputs.compactMap { $0.map { graph.type($0) } }
+    let bytes = operandTypes.reduce(0) { $0 + ($1.shape?.count ?? 0) * $1.element.byteCount }
+    let traffic = Traffic(
+      element: operandTypes.first?.element ?? types[0].element,
+      byteCount: zip(types, shapes).reduce(bytes) { $0 + $1.1.count * $1.0.element.byteCount })
     steps.append(
       PendingStep(
         name: node.name, operatorName: type(of: node.op).name, kernel: kernel, operands: operands,
-        outputs: outputs, scratch: scratch, made: made))
+        outputs: outputs, scratch: scratch, traffic: traffic, made: made))
   }
 
   /// The buffer of an operand that dies here and that the kernel may write over.
@@ -254,7 +259,9 @@ private struct PlanBuilder {
     steps.append(
       PendingStep(
         name: "\(graph[id].name) → \(layout)", operatorName: "LayoutConversion", kernel: kernel,
-        operands: [source.place], outputs: [target], scratch: -1, made: []))
+        operands: [source.place], outputs: [target], scratch: -1,
+        traffic: Traffic(
+          element: type.element, byteCount: 2 * shape.count * type.element.byteCount), made: []))
     held[id.index].append(Held(place: .buffer(target), layout: layout))
     return .buffer(target)
   }
@@ -341,7 +348,7 @@ private struct PlanBuilder {
       Plan.Step(
         name: step.name, operatorName: step.operatorName, kernel: step.kernel,
         operands: step.operands.map(location), outputs: step.outputs.map { offsets[$0] },
-        scratch: step.scratch >= 0 ? offsets[step.scratch] : 0,
+        scratch: step.scratch >= 0 ? offsets[step.scratch] : 0, traffic: step.traffic,
         made: zip(step.made, step.outputs).map { made, buffer in
           Plan.Made(
             original: made.original, type: made.type, shape: made.shape, layout: made.layout,

@@ -88,7 +88,7 @@ package struct Session: ~Copyable {
           name: step.name, operatorName: step.operatorName,
           seconds: Double(elapsed.components.attoseconds) * 1e-18
             + Double(elapsed.components.seconds),
-          multiplyAccumulates: step.kernel.multiplyAccumulates))
+          multiplyAccumulates: step.kernel.multiplyAccumulates, traffic: step.traffic))
     }
     return times
   }
@@ -118,4 +118,5 @@ package struct StepTime: Sendable {
   package let operatorName: String
   package let seconds: Double
   package let multiplyAccumulates: Int
+  package let traffic: Traffic
 }

@@ -2,8 +2,7 @@
   import Glibc
 #endif
 
-/// A block of bytes at a fixed address that suits vector loads. A large one asks for large pages: it is there sooner,
-/// and reading through it misses fewer address translations.
+/// A block of bytes at a fixed address that suits vector loads.
 package final class AlignedMemory: @unchecked Sendable {
   package static let alignment = 64
   private static let largePage = 2 << 20
@@ -11,9 +10,12 @@ package final class AlignedMemory: @unchecked Sendable {
   /// `@unchecked Sendable`: the address never changes; what it holds is its owner's care.
   package let address: UnsafeMutableRawPointer
 
-  /// - Parameter byteCount: of the block, whose bytes start out uninitialised.
-  package init(byteCount: Int) {
-    guard byteCount >= 2 * AlignedMemory.largePage else {
+  /// - Parameters:
+  ///   - byteCount: of the block, whose bytes start out uninitialised.
+  ///   - isStreamed: it is read from end to end again and again, so that large pages, which the system must clear whole
+  ///     before the first byte is written, pay: reading misses fewer address translations.
+  package init(byteCount: Int, isStreamed: Bool = false) {
+    guard isStreamed, byteCount >= 2 * AlignedMemory.largePage else {
       address = .allocate(byteCount: max(byteCount, 1), alignment: AlignedMemory.alignment)
       return
     }

@@ -103,7 +103,7 @@ private struct Problem {
     ) { [weights, filters] in
       [.init(weights, channels: filters)]
     }
-    convolution.packed?.pack()
+    PackedWeights.pack(convolution.packed.map { [$0] } ?? [])
     let scratch = KernelMemory(byteCount: convolution.scratchByteCount) { _ in }
     let bias = bias.map { KernelMemory($0) }
     let residual = residual.map { KernelMemory($0) }

@@ -177,7 +177,7 @@ private struct Problem {
     ) { [weights, folded] in
       [.init(weights, folded: folded)]
     }
-    convolution.packed.pack()
+    PackedWeights.pack([convolution.packed])
     let scratch = KernelMemory(byteCount: convolution.scratchByteCount) { _ in }
     var bytes = [Int8](repeating: 85, count: outputCount)
     var floats = [Float](repeating: 85, count: outputCount)
