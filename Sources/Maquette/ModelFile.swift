@@ -4,6 +4,7 @@ import ModelFamilies
 import ModelIR
 import ModelOperators
 import ModelQuantization
+import ModelRuntime
 import OnnxFormat
 import TensorCore
 
@@ -47,6 +48,7 @@ struct ModelFile {
 
   /// - Parameter goldens: whether a bundle's goldens are wanted.
   init(_ path: String, goldens wanted: Bool = true) throws(ModelError) {
+    OpenBLASMatrices.endThreads()
     self.path = path
     byteCount = try ModelFile.size(path)
     guard try ModelFile.isBundle(path) else {

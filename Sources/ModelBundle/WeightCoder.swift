@@ -128,35 +128,50 @@ enum WeightCoder {
 
     mutating func decode(into run: UnsafeMutableRawBufferPointer, _ table: borrowing DecodingTable)
     {
-      let (words, mask) = (words, UInt32(WeightDistribution.total - 1))
+      let words = words
       var (lane, next, isShort) = (lane, next, isShort)
-      states.withUnsafeMutableBufferPointer { states in
-        table.symbols.withUnsafeBufferPointer { symbols in
-          table.spans.withUnsafeBufferPointer { spans in
-            for index in run.indices {
-              let state = states[lane]
-              let slot = state & mask
-              let symbol = symbols[Int(slot)]
-              let span = spans[Int(symbol)]
-              var after = (span >> 16) &* (state >> UInt32(WeightDistribution.bits)) &+ slot
-              after = after &- (span & 0xFFFF)
-              if after < WeightCoder.lowest {
-                if next &+ 2 <= words.count {
-                  let word = words.loadUnaligned(fromByteOffset: next, as: UInt16.self)
-                  after = after << 16 | UInt32(UInt16(littleEndian: word))
-                  next &+= 2
-                } else {
-                  isShort = true
-                }
+      table.symbols.withUnsafeBufferPointer { symbols in
+        table.spans.withUnsafeBufferPointer { spans in
+          states.withUnsafeMutableBufferPointer { states in
+            var index = 0
+            while index < run.count {
+              // As long as the stream surely lasts, words are read whether they are needed or not.
+              let sure = min(run.count - index, (words.count - next) / 2)
+              for position in index..<index + sure {
+                let (symbol, state) = LaneDecoder.step(states[lane], symbols, spans)
+                let isBelow: UInt32 = state < WeightCoder.lowest ? 1 : 0
+                let word = words.loadUnaligned(fromByteOffset: next, as: UInt16.self)
+                states[lane] =
+                  state &<< (16 &* isBelow) | UInt32(UInt16(littleEndian: word)) & (0 &- isBelow)
+                next &+= Int(2 &* isBelow)
+                lane = (lane &+ 1) & (lanes - 1)
+                run[position] = symbol
               }
-              states[lane] = after
+              index += sure
+              guard index < run.count, words.count - next < 2 else { continue }
+              let (symbol, state) = LaneDecoder.step(states[lane], symbols, spans)
+              isShort = isShort || state < WeightCoder.lowest
+              states[lane] = state
               lane = (lane &+ 1) & (lanes - 1)
               run[index] = symbol
+              index += 1
             }
           }
         }
       }
       (self.lane, self.next, self.isShort) = (lane, next, isShort)
+    }
+
+    /// The symbol of a state, and the state before it has its next word.
+    @inline(__always)
+    private static func step(
+      _ state: UInt32, _ symbols: UnsafeBufferPointer<UInt8>, _ spans: UnsafeBufferPointer<UInt32>
+    ) -> (symbol: UInt8, state: UInt32) {
+      let slot = state & UInt32(WeightDistribution.total - 1)
+      let symbol = symbols[Int(slot)]
+      let span = spans[Int(symbol)]
+      let after = (span >> 16) &* (state >> UInt32(WeightDistribution.bits)) &+ slot
+      return (symbol, after &- (span & 0xFFFF))
     }
   }
 

@@ -5,9 +5,15 @@ import ModelOperators
 /// Float32 matrix products by OpenBLAS, one thread a call: kernels share out their own tasks. Results
 /// differ in the last bits between CPUs, so integer bundles never use it.
 package struct OpenBLASMatrices: MatrixBackend {
-  private static let singleThreaded: Void = openblas_set_num_threads(1)
+  private static let singleThreaded: Void = {
+    openblas_set_num_threads(1)
+    openblas_end_threads()
+  }()
 
   package init() { Self.singleThreaded }
+
+  /// Ends the threads that the library has made when it was loaded: before anything that wants all cores.
+  package static func endThreads() { singleThreaded }
 
   /// False where the library does not know the processor and falls back to kernels of an instruction
   /// set far below the one that `tier` uses: an OpenBLAS older than the processor does.

@@ -46,6 +46,12 @@ extension Tensor {
     return doubles().map { Float($0) }
   }
 
+  /// As ``floats()``, in place where they are that already; the buffer dies with the call.
+  package func withFloats<R>(_ body: (UnsafeBufferPointer<Float>) -> R) -> R {
+    element == .float32
+      ? withElements(of: Float.self, body) : floats().withUnsafeBufferPointer(body)
+  }
+
   /// A tensor of `element` from doubles: rounded to nearest for floats, truncated and wrapped to the
   /// width for integers, non-zero is true for `bool`.
   package init(_ element: ElementType, _ shape: Shape, doubles: [Double]) {

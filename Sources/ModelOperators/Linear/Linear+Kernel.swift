@@ -26,7 +26,7 @@ extension Linear: PlannedOperator {
           parts: [ConvolutionPart(rows: m, depth: k, channels: n)], channels: [n],
           activation: activation, isFused: !request.isExact
         ) {
-          let rows = values.floats().withUnsafeBufferPointer { filtersFirst($0, k: k, n: n) }
+          let rows = values.withFloats { filtersFirst($0, k: k, n: n) }
           return [FloatConvolution.Weights(rows, channels: n)]
         }, epilogue, layout: .rowMajor)
     }

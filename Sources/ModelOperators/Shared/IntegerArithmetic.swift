@@ -83,9 +83,14 @@ package struct IntegerWeights: Sendable {
     guard parameters.scales.count == extent, extent > 0, channels % extent == 0,
       parameters.scales.allSatisfy({ IntegerArithmetic.isValid(scale: $0) })
     else { throw ModelError(.notQuantizable, "Q5: \(extent) channels need as many valid scales") }
-    let sums = IntegerWeights.sums(of: tensor, axis: axis)
     let biases = try IntegerWeights.check(
       bias, scales: parameters.scales, channels: channels, input)
+    scales = (0..<channels).map { parameters.scales[$0 % extent] }
+    // Few weights cannot overflow whatever they are; only many, or a great bias, need be added up.
+    let most = Int64(tensor.count / extent) * 128
+    let greatest = biases?.map(abs).max() ?? 0
+    guard (128 + abs(Int64(input.zeroPoint))) * most + greatest >= 1 << 31 else { return }
+    let sums = IntegerWeights.sums(of: tensor, axis: axis)
     for channel in 0..<channels {
       let index = channel % extent
       let bias = biases?[channel] ?? 0
@@ -98,7 +103,6 @@ package struct IntegerWeights: Sendable {
         throw ModelError(.notQuantizable, "Q13: channel \(channel) could overflow 32 bits")
       }
     }
-    scales = (0..<channels).map { parameters.scales[$0 % extent] }
   }
 
   /// For each extent of `axis`: Σ|w| and Σw.

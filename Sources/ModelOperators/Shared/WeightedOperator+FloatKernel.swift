@@ -48,7 +48,7 @@ extension PlannedKernel {
       channels: parts.weights.map { _ in geometry.groupOutputChannels }, activation: activation,
       isFused: !request.isExact
     ) {
-      weight.floats().withUnsafeBufferPointer(sets)
+      weight.withFloats(sets)
     }
     self.init(convolution, epilogue, layout: .channelsLast)
   }
