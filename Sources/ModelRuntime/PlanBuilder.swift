@@ -17,6 +17,29 @@ extension Plan {
   }
 }
 
+extension Graph {
+  /// Preferred layouts, with those of floats that only pass through operators on elements: a value likes channels last where
+  /// what is made of it does and no other operand would have to be turned.
+  fileprivate func preferences(given: [Layout]) -> [Layout] {
+    var preferred = given
+    for node in nodes.reversed() where node.op is Quantize || node.op is any BinaryOperator {
+      guard let output = node.outputs.first, preferred[output.index] == .channelsLast,
+        let shape = type(output).shape
+      else { continue }
+      let operands = node.inputs.compactMap(\.self).filter { type($0).shape == shape }
+      let isTurned = operands.contains { operand in
+        guard let producer = self[operand].producer else { return true }
+        let op = nodes[producer].op
+        return !(op is any WeightedOperator || op is Dequantize || op is any BinaryOperator)
+      }
+      for operand in operands where !isTurned && type(operand).quantization == nil {
+        preferred[operand.index] = .channelsLast
+      }
+    }
+    return preferred
+  }
+}
+
 /// Lays out the steps, then their memory.
 private struct PlanBuilder {
   /// A buffer while it is planned: some values share one (aliases, overwritten operands).
@@ -90,7 +113,7 @@ private struct PlanBuilder {
       else { continue }
       preferred[input.index] = .channelsLast
     }
-    self.preferred = preferred
+    self.preferred = graph.preferences(given: preferred)
     var left = [Int](repeating: 0, count: graph.values.count)
     for node in graph.nodes where node.outputs.contains(where: { live.contains($0.index) }) {
       for input in node.inputs { if let input { left[input.index] += 1 } }

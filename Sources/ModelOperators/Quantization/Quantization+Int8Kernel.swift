@@ -67,7 +67,10 @@ extension Dequantize: IntegerPlannedOperator {
     let from = try IntegerArithmetic.activation(operand.fact.type, "operand")
     let tier = request.tier
     let count = operand.shape.count
-    if try request.layoutOfFirst() == .channelsLast, let image = ChannelsLastImage(operand.shape) {
+    let layout = try request.layoutOfFirst()
+    if layout == .channelsLast, request.preferredLayout == .rowMajor,
+      let image = ChannelsLastImage(operand.shape)
+    {
       return PlannedKernel(operandLayouts: [.channelsLast], outputLayouts: [.rowMajor]) {
         (frame) throws(ModelError) in
         let (x, y) = (frame.input(0, as: Int8.self), frame.output(0, as: Float.self))
@@ -83,7 +86,7 @@ extension Dequantize: IntegerPlannedOperator {
         }
       }
     }
-    return elementwise(.rowMajor, overwrites: false) { frame in
+    return elementwise(layout, overwrites: false) { frame in
       let (x, y) = (frame.input(0, as: Int8.self), frame.output(0, as: Float.self))
       frame.pool.share(count, least: ThreadPool.elementwiseLeast) { part in
         tier.dequantize(
