@@ -42,7 +42,7 @@ package struct Conversion: Sendable {
   package static let everyLayer = "all"
   /// Of all products, how many layers that read 16 bits by themselves may sum a second time; a plan for
   /// ``leastRatio`` takes its place.
-  package var wideShare = 0.05
+  package var wideShare = 0.02
   /// The least signal-to-noise ratio, in dB, for which layers may read 16 bits.
   package var leastRatio: Double?
   /// Where the face is in pictures of the calibration folder.

@@ -2,10 +2,13 @@ import ModelIR
 import ModelOperators
 import TensorCore
 
-/// Which layers read 16 bits where nobody says (`Q65`): those that take most noise off for what the second product costs.
+/// Which layers read 16 bits where nobody says (`Q65`): those that take most noise off for what the second product and
+/// the splitting of the operand cost.
 struct WideChoice {
-  /// Of all products that the graph sums, how many may be summed a second time.
+  /// Of all products that the graph sums, how many that may cost.
   let share: Double
+  /// Products that take as long as splitting an element, which passes over memory take.
+  private static let splitting = 400
   /// The least share of all layers' noise for which a layer is worth it.
   private static let least = 0.01
 
@@ -18,7 +21,7 @@ struct WideChoice {
     _ calibration: borrowing Calibration, _ forms: FormPlan, _ ranges: [ValueID: ValueRange]
   ) -> Set<String> {
     let graph = calibration.graph
-    var found: [(name: String, noise: Double, products: Int)] = []
+    var found: [(name: String, noise: Double, cost: Int)] = []
     var products = 0
     for (index, node) in graph.nodes.enumerated() {
       guard let own = calibration.multiplyAccumulates(of: index) else { continue }
@@ -31,7 +34,7 @@ struct WideChoice {
       let squares = weight.floats().reduce(0) { $0 + Double($1) * Double($1) }
       let gain = squares / op.sums(of: weight)
       let noise = operand.meanSquaredError(of: range) * gain / result.meanSquare
-      found.append((node.name, noise, own))
+      found.append((node.name, noise, own + Self.splitting * operand.count))
     }
     let least = found.reduce(0) { $0 + $1.noise } * Self.least
     let limit = Int(Double(products) * share)
@@ -39,11 +42,11 @@ struct WideChoice {
     var chosen: Set<String> = []
     let order = found.enumerated().sorted { a, b in
       let (p, q) = (a.element, b.element)
-      let (left, right) = (p.noise * Double(q.products), q.noise * Double(p.products))
+      let (left, right) = (p.noise * Double(q.cost), q.noise * Double(p.cost))
       return left == right ? a.offset < b.offset : left > right
     }
-    for (_, layer) in order where layer.noise >= least && spent + layer.products <= limit {
-      spent += layer.products
+    for (_, layer) in order where layer.noise >= least && spent + layer.cost <= limit {
+      spent += layer.cost
       chosen.insert(layer.name)
     }
     return chosen

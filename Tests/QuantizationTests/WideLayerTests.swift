@@ -83,15 +83,15 @@ private func quantized(wide: Set<String>) throws -> (graph: Graph, record: Quant
 @Test func layersReadSixteenBitsWithinAShareOfTheProducts() throws {
   var calibration = Calibration(try sample())
   for seed in 10..<14 { try calibration.observe([try noise(UInt64(seed))]) }
-  // Both layers sum as many products.
-  for (share, count) in [(0.0, 0), (0.49, 0), (0.5, 1), (0.99, 1), (1, 2)] {
+  // Both layers sum 5184 products of each image, of 144 elements: each costs 12.1 of both layers' 10368 products by 2.
+  for (share, count) in [(0.0, 0), (6.05, 0), (6.06, 1), (12.1, 1), (12.12, 2)] {
     var quantizer = Quantizer(rounding: .nearest)
     quantizer.wideShare = share
     let layers = try quantizer.quantize(calibration).record.layers
     #expect(layers.count { $0.activationBits == 16 } == count, "share \(share)")
   }
   var quantizer = Quantizer(rounding: .nearest)
-  quantizer.wideShare = 0.5
+  quantizer.wideShare = 6.1
   #expect(
     try quality(of: quantizer.quantize(calibration).graph, against: try sample(), try noise(99))
       > quality(of: try quantized(wide: []).graph, against: try sample(), try noise(99)))

@@ -114,10 +114,10 @@ struct ConversionArguments: ParsableArguments {
     name: .long,
     help: ArgumentHelp(
       """
-      Let layers read 16 bits, first those that lose most for what they cost, while they sum no more than this \
-      share of all products.
+      Let layers read 16 bits, first those that lose most for what they cost, while that is no more than \
+      this share of all products.
       """, valueName: "share"))
-  var wideShare = 0.05
+  var wideShare = 0.02
 
   @Option(
     name: .long,
