@@ -10,7 +10,14 @@ struct FormPlan {
   /// Names of layers with weights that read their operand at 16 bits.
   private(set) var wide: Set<String>
 
-  func isWide(_ node: Node) -> Bool { wide.contains(node.name) && node.op is any WeightedOperator }
+  /// A layer that was chosen, or what reads softmax weights, most of which are smaller than one step of eight bits.
+  func isWide(_ node: Node) -> Bool {
+    guard node.op is any WeightedOperator || node.op is MatMul, let x = node.inputs[0] else {
+      return false
+    }
+    return graph.producer(of: x)?.op is Softmax
+      || wide.contains(node.name) && node.op is any WeightedOperator
+  }
 
   func isInteger(_ node: Int) -> Bool { floatReasons[node] == nil }
 
@@ -106,14 +113,6 @@ struct FormPlan {
     if node.inputs.count > 2, let bias = node.inputs[2], graph.constant(bias) == nil {
       return "its bias is not constant"
     }
-    return readsBySoftmax(node, graph)
-  }
-
-  private static func readsBySoftmax(_ node: Node, _ graph: Graph) -> String? {
-    for case let input? in node.inputs {
-      guard let producer = graph.producer(of: input), producer.op is Softmax else { continue }
-      return "it reads by softmax weights, most of which are smaller than one int8 step"
-    }
     return nil
   }
 
@@ -122,7 +121,7 @@ struct FormPlan {
     for case let input? in node.inputs where graph.constant(input) != nil {
       return "one of its operands is a constant that is no weight of a linear layer"
     }
-    return readsBySoftmax(node, graph)
+    return nil
   }
 
   private static func recurrentReason(
@@ -168,8 +167,12 @@ struct FormPlan {
   /// Some reader takes the value as int8.
   func isWantedAsInteger(_ id: ValueID) -> Bool {
     readers(of: id).contains { reader in
-      isInteger(reader) && !isWide(graph.nodes[reader])
-        && FormPlan.dataOperands(graph.nodes[reader], graph).contains(id)
+      guard isInteger(reader) else { return false }
+      let node = graph.nodes[reader]
+      // What reads 16 bits makes them of the float value; the other operand of a product has eight.
+      let operands = FormPlan.dataOperands(node, graph)
+      return (isWide(node) ? node.op is MatMul ? Array(operands.dropFirst()) : [] : operands)
+        .contains(id)
     }
   }
 
@@ -181,11 +184,11 @@ struct FormPlan {
     let isWanted = node.outputs.contains { isWantedAsInteger($0) }
     // Smaller weights and cheaper products pay for the conversions around them.
     if node.op is any IntegerRecurrentOperator || node.op is any WeightedOperator
-      || node.op is MemoryRead
+      || node.op is MemoryRead || node.op is MatMul
     {
       return nil
     }
-    if !isWanted, !(node.op is MatMul) { return "nothing reads it as integers" }
+    if !isWanted { return "nothing reads it as integers" }
     if !hasIntegerOperand { return "none of its operands is made of integers" }
     return nil
   }

@@ -5,9 +5,12 @@ import TensorCore
 /// Layers that read 16 bits: two int8 operands whose sum is the value, one after the other with the same weights
 /// (`Q59`).
 extension Lowering {
-  mutating func appendWide(_ node: Node, _ op: any WeightedOperator) throws(ModelError) {
+  mutating func appendWide(_ node: Node) throws(ModelError) {
     guard let first = node.inputs[0] else { throw ModelError(.invalidGraph, "no operand") }
     let (high, low) = try halves(of: first)
+    guard let op = node.op as? any WeightedOperator else {
+      return try appendWideProduct(node, high, low)
+    }
     var operands = try weighing(high, node, op)
     if node.inputs.count > 3, let residual = node.inputs[3] {
       operands += [ValueID?](repeating: nil, count: 3 - operands.count)
@@ -21,6 +24,23 @@ extension Lowering {
     if node.inputs.count > 4, let slope = node.inputs[4] { operands.append(try asFloat(slope)) }
     floats[node.outputs[0].index] = try target.append(
       op, named: node.name, to: operands, origin: node.origin,
+      outputNames: [source[node.outputs[0]].name])[0]
+  }
+
+  /// A product whose first operand has 16 bits: the sum of those of its halves.
+  private mutating func appendWideProduct(
+    _ node: Node, _ high: ValueID, _ low: ValueID
+  ) throws(ModelError) {
+    guard let second = node.inputs[1] else { throw ModelError(.invalidGraph, "no operand") }
+    let right = try asInteger(second)
+    let products = [
+      try target.appendOne(
+        node.op, named: "\(node.name).high", to: [high, right], origin: node.origin),
+      try target.appendOne(
+        node.op, named: "\(node.name).low", to: [low, right], origin: node.origin),
+    ]
+    floats[node.outputs[0].index] = try target.append(
+      Add(), named: node.name, to: products, origin: node.origin,
       outputNames: [source[node.outputs[0]].name])[0]
   }
 

@@ -79,7 +79,7 @@ struct Lowering {
     return made
   }
 
-  private mutating func asInteger(_ id: ValueID) throws(ModelError) -> ValueID {
+  mutating func asInteger(_ id: ValueID) throws(ModelError) -> ValueID {
     if let existing = integers[id.index] { return existing }
     let name = source[id].name
     let made: ValueID
@@ -126,12 +126,10 @@ struct Lowering {
   }
 
   private mutating func appendInteger(_ node: Node) throws(ModelError) {
-    if let weighted = node.op as? any WeightedOperator {
-      if forms.isWide(node) {
-        try appendWide(node, weighted)
-      } else {
-        try appendWeighted(node, weighted)
-      }
+    if forms.isWide(node) {
+      try appendWide(node)
+    } else if let weighted = node.op as? any WeightedOperator {
+      try appendWeighted(node, weighted)
     } else if let recurrent = node.op as? any IntegerRecurrentOperator {
       try appendRecurrent(node, recurrent)
     } else if node.op is MemoryRead {

@@ -29,16 +29,18 @@ package struct Quantizer: Sendable {
   }
 
   /// The form of `graph` that calibration observes and ``quantize(_:)`` lowers: products with constant
-  /// matrices are linear layers.
+  /// matrices are linear layers, and attention is two products.
   package static func prepared(_ graph: Graph) throws(ModelError) -> Graph {
-    try Pipeline([Rewriting(MakeLinear())]).run(on: graph)
+    try Pipeline([
+      Rewriting(OpenAttention()), Rewriting(MergeTransposes()), Rewriting(MakeLinear()),
+    ]).run(on: graph)
   }
 
   /// The int8 form of the calibrated graph, and the record of what was decided.
   package func quantize(
     _ calibration: borrowing Calibration
   ) throws(ModelError) -> (graph: Graph, record: QuantizationRecord) {
-    let ranges = try calibration.ranges(method)
+    let ranges = try calibration.ranges(method).merging(shares(calibration.graph)) { $1 }
     var forms = FormPlan(
       calibration.graph, ranges: ranges, keptFloat: keptFloat, reasons: keptFloatReasons,
       wide: wide)
@@ -57,7 +59,8 @@ package struct Quantizer: Sendable {
     var lowering = Lowering(
       calibration.graph, forms: forms, ranges: ranges, rounding: rounding,
       noise: WeightNoise(share: weightNoise, layers: weights), means: means,
-      wideRanges: forms.wide.isEmpty ? [:] : try calibration.ranges(.minMax).mapValues(\.widened))
+      wideRanges: try calibration.ranges(.minMax).mapValues(\.widened)
+        .merging(shares(calibration.graph)) { $1 })
     let graph = try lowering.lower()
     try graph.verify()
     var layers = lowering.layers
@@ -68,6 +71,15 @@ package struct Quantizer: Sendable {
       method: method, samples: calibration.samples, activations: lowering.activations,
       layers: layers, weightNoise: weightNoise)
     return (graph, record)
+  }
+
+  /// The range of shares of a whole is known without samples.
+  private func shares(_ graph: Graph) -> [ValueID: ValueRange] {
+    var ranges: [ValueID: ValueRange] = [:]
+    for node in graph.nodes where node.op is Softmax {
+      ranges[node.outputs[0]] = ValueRange(lower: 0, upper: 1)
+    }
+    return ranges
   }
 
   /// Which nodes of `graph`, as ``prepared(_:)`` gives it, would run on integers if the range of every value were

@@ -12,11 +12,16 @@ extension MatMul: IntegerOperator {
     }
     if outputs[0].quantization != nil { _ = try IntegerArithmetic.output(outputs) }
     let (a, b) = (try inputs.required(0).dimensions(), try inputs.required(1).dimensions())
-    let inner = a.last?.value ?? (b.count == 1 ? b[0] : b[b.count - 2]).value
-    guard let inner, inner < 1 << 15 else {
-      throw ModelError(
-        .notQuantizable,
-        "Q14: products of \(inner.map { "\($0)" } ?? "an unknown number of") terms could overflow")
+    // An extent that is open here is looked at where shapes are known.
+    if let inner = a.last?.value ?? (b.count == 1 ? b[0] : b[b.count - 2]).value {
+      try MatMul.checkTerms(inner)
+    }
+  }
+
+  /// - Throws: `not-quantizable` where a sum of so many products could leave 32 bits.
+  static func checkTerms(_ count: Int) throws(ModelError) {
+    guard count < 1 << 15 else {
+      throw ModelError(.notQuantizable, "Q14: products of \(count) terms could overflow")
     }
   }
 
@@ -31,6 +36,7 @@ extension MatMul: IntegerOperator {
     let x = a.integers().map { $0 - Int64(p.zeroPoint) }
     let y = b.integers().map { $0 - Int64(q.zeroPoint) }
     let products = try MatrixProducts(a.shape, b.shape)
+    try MatMul.checkTerms(products.k)
     let multiplier = MatMul.multiplier(p, q, outputs[0])
     var values: [Float] = []
     for start in products.starts {

@@ -10,6 +10,7 @@ extension MatMul: IntegerPlannedOperator {
       try IntegerArithmetic.activation(b.fact.type, "operand")
     )
     let products = try MatrixProducts(a.shape, b.shape)
+    try MatMul.checkTerms(products.k)
     // One matrix on the right for all rows on the left is one product.
     let isOne =
       products.starts.allSatisfy { $0.b == 0 } && a.shape.rank > 1
