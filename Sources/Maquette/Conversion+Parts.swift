@@ -65,6 +65,11 @@ final class PartObserver {
 
   var samples: Int { calibration.samples }
 
+  var sketch: CalibrationSketch { calibration.sketch }
+
+  /// Goes on from earlier samples.
+  func merge(_ sketch: CalibrationSketch) throws(ModelError) { try calibration.merge(sketch) }
+
   func observe(_ sample: Sample) throws(ModelError) {
     let inputs = try during("calibrating '\(part.name)' with '\(sample.name)'") {
       () throws(ModelError) in try prepared.ordered(sample.inputs)
@@ -127,6 +132,10 @@ extension Conversion {
       return ConversionSource(part: model.part, file: try ModelFile(model.file))
     }
     guard precision == .int8 else { return sources }
+    guard sketch == nil || balance == .none else {
+      throw ModelError(
+        .usage, "a sketch is of the graph as it is; channels that are balanced are not")
+    }
     guard calibration != nil else {
       throw ModelError(.usage, "int8 needs samples to calibrate with: give --calibration DIR")
     }
@@ -239,6 +248,19 @@ extension Conversion {
       }
       for observer in observers { try observer.balance() }
     }
+    if let sketch, FileManager.default.fileExists(atPath: sketch) {
+      let known: [String: CalibrationSketch] = try during("reading '\(sketch)'") {
+        () throws(ModelError) in
+        try JSON(bytes: FileAccess.read(sketch)).decoded()
+      }
+      for (name, own) in known.sorted(by: { $0.key < $1.key }) {
+        guard let observer = byName[name] else {
+          throw ModelError(
+            .invalidValue, "'\(sketch)' is of another model: it has a part '\(name)'")
+        }
+        try observer.merge(own)
+      }
+    }
     try PartSamples(parts, family, threads: threads).forEach(in: folder, box: box) {
       (name, sample) throws(ModelError) in
       guard let observer = byName[name] else { return }
@@ -249,6 +271,10 @@ extension Conversion {
     }
     for (part, observer) in zip(parts, observers) where observer.samples == 0 {
       throw ModelError(.missingInput, "'\(folder)' holds no sample for part '\(part.name)'")
+    }
+    if let sketch {
+      let known = byName.mapValues(\.sketch)
+      try FileAccess.replace(sketch, with: JSON(encoding: known).bytes)
     }
     return observers
   }

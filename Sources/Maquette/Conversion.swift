@@ -23,6 +23,8 @@ package struct Conversion: Sendable {
   package var calibration: String?
   /// A folder that gets the samples of each part as it was calibrated with them.
   package var keptSamples: String?
+  /// A file of what earlier samples showed, from which the calibration goes on, and which then has all of it.
+  package var sketch: String?
   package var method = CalibrationMethod.mse
   /// How weights become integers.
   package var rounding = WeightRounding.corrected

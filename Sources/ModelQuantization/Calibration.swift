@@ -8,12 +8,12 @@ import TensorCore
 /// ranges on every CPU.
 package struct Calibration: ~Copyable {
   package let graph: Graph
-  package private(set) var samples = 0
-  private var observers: [Int: RangeObserver] = [:]
+  package internal(set) var samples = 0
+  var observers: [Int: RangeObserver] = [:]
   /// Of what layers with weights read.
-  private var means: [Int: ChannelMeans] = [:]
+  var means: [Int: ChannelMeans] = [:]
   /// Products that each node summed, over all samples.
-  private var work: [Int?]
+  var work: [Int?]
   /// The layer that reads each of these values.
   private let layers: [Int: any WeightedOperator]
   private var runner: ModelRunner

@@ -7,11 +7,11 @@ import TensorCore
 /// Values are taken to the nearest multiple of 2⁻²⁴ and summed as integers, so that neither the order of the samples
 /// nor their batching matters; so are the squares of each channel of an image, to 2⁻²⁴. What is not finite, or beyond ±2²⁰, is left out.
 struct ChannelMeans: Sendable {
-  private(set) var sums: [Int128] = []
-  private(set) var squares: [Int128] = []
-  private(set) var counts: [Int] = []
+  var sums: [Int128] = []
+  var squares: [Int128] = []
+  var counts: [Int] = []
   /// The least of the shapes that were observed, without the batch.
-  private(set) var shape: [Int]?
+  var shape: [Int]?
 
   /// Takes in a tensor whose channels are along `axis`.
   mutating func observe(_ tensor: Tensor, axis: Int) {

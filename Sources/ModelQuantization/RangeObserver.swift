@@ -24,19 +24,25 @@ package struct ValueRange: Sendable, Hashable, Codable {
 /// What is remembered of one activation (`Q48`): extremes, moving averages, and a histogram of 4,096 bins whose
 /// width is a power of two and doubles when a value falls outside. Memory does not grow with the number
 /// of samples, and all but the moving average do not depend on their order.
-package struct RangeObserver: Sendable {
-  package private(set) var samples = 0
-  package private(set) var count = 0
+package struct RangeObserver: Sendable, Codable {
+  struct Extremes: Sendable, Codable, Hashable {
+    let lower: Float
+    let upper: Float
+  }
+
+  package internal(set) var samples = 0
+  package internal(set) var count = 0
   /// Values that are NaN or infinite; they take part in nothing else.
-  package private(set) var notFinite = 0
-  package private(set) var least = Float.infinity
-  package private(set) var greatest = -Float.infinity
-  private var averages: (lower: Float, upper: Float)?
-  private var bins = [Int](repeating: 0, count: 2 * RangeObserver.half)
+  package internal(set) var notFinite = 0
+  /// The least and the greatest value; nil before there is one.
+  var extremes: Extremes?
+  /// Moving averages of the samples' extremes.
+  var averages: Extremes?
+  var bins = [Int](repeating: 0, count: 2 * RangeObserver.half)
   /// Bins below and above zero.
-  private static let half = 2048
+  static let half = 2048
   /// log₂ of the width of a bin.
-  private var exponent = -40
+  private(set) var exponent = -40
 
   package init() {}
 
@@ -65,13 +71,12 @@ package struct RangeObserver: Sendable {
     notFinite += bad
     guard low <= high else { return }
     count += values.count - bad
-    least = min(least, low)
-    greatest = max(greatest, high)
-    if let old = averages {
-      averages = (old.lower * 0.9 + low * 0.1, old.upper * 0.9 + high * 0.1)
-    } else {
-      averages = (low, high)
-    }
+    extremes = Extremes(
+      lower: min(extremes?.lower ?? low, low), upper: max(extremes?.upper ?? high, high))
+    averages =
+      averages.map {
+        Extremes(lower: $0.lower * 0.9 + low * 0.1, upper: $0.upper * 0.9 + high * 0.1)
+      } ?? Extremes(lower: low, upper: high)
     widen(to: max(abs(low), abs(high)))
     let half = RangeObserver.half
     let inverse = Float(sign: .plus, exponent: -exponent, significand: 1)
@@ -85,10 +90,18 @@ package struct RangeObserver: Sendable {
 
   /// Doubles the bins' width until `magnitude` fits.
   private mutating func widen(to magnitude: Float) {
+    let half = Float(RangeObserver.half)
+    var wanted = exponent
+    while wanted < 100, magnitude >= Float(sign: .plus, exponent: wanted, significand: 1) * half {
+      wanted += 1
+    }
+    widen(toExponent: wanted)
+  }
+
+  /// Doubles the bins' width until it is 2^`wanted`, or more.
+  mutating func widen(toExponent wanted: Int) {
     let half = RangeObserver.half
-    while exponent < 100,
-      magnitude >= Float(sign: .plus, exponent: exponent, significand: 1) * Float(half)
-    {
+    while exponent < wanted {
       var merged = [Int](repeating: 0, count: 2 * half)
       for index in bins.indices where bins[index] > 0 {
         merged[((index - half) >> 1) + half] += bins[index]
@@ -104,10 +117,10 @@ package struct RangeObserver: Sendable {
   ///
   /// - Throws: `not-quantizable` where nothing finite was observed.
   package func range(_ method: CalibrationMethod) throws(ModelError) -> ValueRange {
-    guard count > 0, let averages else {
+    guard count > 0, let extremes, let averages else {
       throw ModelError(.notQuantizable, "no finite value was observed")
     }
-    let whole = ValueRange(lower: least, upper: greatest)
+    let whole = ValueRange(lower: extremes.lower, upper: extremes.upper)
     switch method {
     case .minMax: return whole
     case .movingAverage: return ValueRange(lower: averages.lower, upper: averages.upper)

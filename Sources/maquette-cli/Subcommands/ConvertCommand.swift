@@ -63,6 +63,13 @@ struct ConversionArguments: ParsableArguments {
 
   @Option(
     name: .long,
+    help: ArgumentHelp(
+      "Go on from the samples that this file remembers, and remember all in it.", valueName: "file")
+  )
+  var sketch: String?
+
+  @Option(
+    name: .long,
     help: "How ranges are chosen: \(ConversionChoices.method.names.joined(separator: ", ")).")
   var method = ConversionChoices.method.usual
 
@@ -166,6 +173,7 @@ struct ConversionArguments: ParsableArguments {
     if let lexicon { request.settings["lexicon"] = lexicon }
     request.calibration = calibration
     request.keptSamples = keepSamples
+    request.sketch = sketch
     request.method = try ConversionChoices.method.named(method)
     request.rounding = try ConversionChoices.rounding.named(rounding)
     request.weightNoise = try WeightNoises.named(weightNoise)

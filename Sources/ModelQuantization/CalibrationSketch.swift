@@ -1,0 +1,150 @@
+import ModelIR
+import TensorCore
+
+/// What a calibration remembers of its samples (`Q66`): as large after ten thousand as after one. Sketches of one graph
+/// add up, in any order.
+package struct CalibrationSketch: Sendable, Codable {
+  /// What is remembered of one value.
+  struct Value: Sendable, Codable {
+    let name: String
+    let observer: RangeObserver
+    let means: ChannelMeans?
+  }
+
+  let samples: Int
+  let values: [Value]
+  /// Products that each node summed.
+  let work: [Int?]
+}
+
+extension Calibration {
+  /// What was observed so far.
+  package var sketch: CalibrationSketch {
+    CalibrationSketch(
+      samples: samples,
+      values: observers.sorted { $0.key < $1.key }.map { index, observer in
+        CalibrationSketch.Value(
+          name: graph[ValueID(index: index)].name, observer: observer, means: means[index])
+      }, work: work)
+  }
+
+  /// Takes in what another calibration of the graph observed.
+  ///
+  /// - Throws: `invalid-value` for a sketch of another graph.
+  package mutating func merge(_ sketch: CalibrationSketch) throws(ModelError) {
+    var known: [String: Int] = [:]
+    for index in graph.values.indices { known[graph[graph.id(at: index)].name] = index }
+    let places = sketch.values.map { known[$0.name] }
+    guard sketch.samples >= 0, sketch.work.map({ $0 == nil }) == work.map({ $0 == nil }),
+      !places.contains(nil)
+    else { throw ModelError(.invalidValue, "Q66: the sketch is of another model") }
+    for (place, value) in zip(places, sketch.values) {
+      guard let place, value.observer.isSound, value.means?.isSound ?? true else {
+        throw ModelError(.invalidValue, "Q66: what the sketch holds of '\(value.name)' is damaged")
+      }
+      observers[place, default: RangeObserver()].merge(value.observer)
+      if let own = value.means { means[place, default: ChannelMeans()].merge(own) }
+    }
+    samples += sketch.samples
+    work = zip(work, sketch.work).map { a, b in a.flatMap { a in b.map { a &+ $0 } } }
+  }
+}
+
+extension RangeObserver {
+  /// Adds what another observer saw.
+  mutating func merge(_ other: RangeObserver) {
+    guard samples > 0 else {
+      self = other
+      return
+    }
+    guard other.samples > 0 else { return }
+    if let own = averages, let others = other.averages {
+      // Which samples came last is not known: each counts alike.
+      let share = Float(Double(other.samples) / Double(samples + other.samples))
+      averages = Extremes(
+        lower: own.lower + (others.lower - own.lower) * share,
+        upper: own.upper + (others.upper - own.upper) * share)
+    } else {
+      averages = averages ?? other.averages
+    }
+    samples += other.samples
+    count += other.count
+    notFinite += other.notFinite
+    if let own = extremes, let others = other.extremes {
+      extremes = Extremes(
+        lower: min(own.lower, others.lower), upper: max(own.upper, others.upper))
+    } else {
+      extremes = extremes ?? other.extremes
+    }
+    var coarser = other
+    widen(toExponent: coarser.exponent)
+    coarser.widen(toExponent: exponent)
+    for index in bins.indices { bins[index] += coarser.bins[index] }
+  }
+
+  /// Whether what was decoded can have been observed.
+  var isSound: Bool {
+    bins.count == 2 * RangeObserver.half && (-40...100).contains(exponent)
+      && bins.allSatisfy { (0...count).contains($0) } && samples >= 0 && notFinite >= 0
+      && (count > 0) == (extremes != nil) && (count > 0) == (averages != nil)
+      && count < 1 << 56 && samples < 1 << 56
+      && [extremes, averages].allSatisfy { ends in
+        ends.map { $0.lower.isFinite && $0.upper.isFinite && $0.lower <= $0.upper } ?? true
+      }
+  }
+}
+
+extension ChannelMeans: Codable {
+  private enum CodingKeys: String, CodingKey { case sums, squares, counts, shape }
+
+  init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    func numbers(_ key: CodingKeys) throws -> [Int128] {
+      try values.decode([String].self, forKey: key).map { text in
+        guard let number = Int128(text) else {
+          throw DecodingError.dataCorruptedError(
+            forKey: key, in: values, debugDescription: "'\(text)' is no whole number")
+        }
+        return number
+      }
+    }
+    self.init(
+      sums: try numbers(.sums), squares: try numbers(.squares),
+      counts: try values.decode([Int].self, forKey: .counts),
+      shape: try values.decodeIfPresent([Int].self, forKey: .shape))
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(sums.map { String($0) }, forKey: .sums)
+    try values.encode(squares.map { String($0) }, forKey: .squares)
+    try values.encode(counts, forKey: .counts)
+    try values.encodeIfPresent(shape, forKey: .shape)
+  }
+
+  /// Adds what others of the same value observed; nothing where they have other channels.
+  mutating func merge(_ other: ChannelMeans) {
+    guard !sums.isEmpty else {
+      self = other
+      return
+    }
+    guard other.sums.count == sums.count else { return }
+    for index in sums.indices {
+      sums[index] += other.sums[index]
+      squares[index] += other.squares[index]
+      counts[index] += other.counts[index]
+    }
+    if let own = shape, let others = other.shape, others.lexicographicallyPrecedes(own) {
+      shape = others
+    }
+  }
+
+  /// Whether what was decoded can have been observed.
+  var isSound: Bool {
+    let limit = Int128(1) << 120
+    return squares.count == sums.count && counts.count == sums.count
+      && counts.allSatisfy { (0..<1 << 56).contains($0) }
+      && zip(sums, squares).allSatisfy { abs($0) < limit && (0..<limit).contains($1) }
+      && (shape ?? []).allSatisfy { $0 >= 0 }
+  }
+}
