@@ -10,7 +10,8 @@ extension Resize: PlannedOperator {
     let shape = try request.operands.required(0).shape
     let axes = try resampling(
       shape, roi: constants[0], scales: constants[1], sizes: constants[2])
-    return try .resampling(axes, of: shape, absent: extrapolation)
+    let layout = try request.layoutOfFirst()
+    return try .resampling(axes, of: shape, layout, absent: extrapolation)
   }
 
   /// The operands after a float32 first one, or nil where they are known only when it runs.
@@ -32,10 +33,12 @@ extension Resize: PlannedOperator {
 extension PlannedKernel {
   /// A kernel that resamples float32 elements of `shape` along each axis that is not nil.
   static func resampling(
-    _ axes: [ResizeAxis?], of shape: Shape, absent: Float
+    _ axes: [ResizeAxis?], of shape: Shape, _ layout: Layout = .rowMajor, absent: Float
   ) throws(ModelError) -> PlannedKernel {
     var steps: [ResizeStep] = []
-    var shape = shape
+    let order = layout.axisOrder(rank: shape.rank)
+    let axes = order.map { axes[$0] }
+    var shape = try Shape(order.map { shape[$0] })
     for (axis, resampled) in axes.enumerated() {
       guard let resampled else { continue }
       steps.append(ResizeStep(resampled, axis, shape, absent))
@@ -46,8 +49,10 @@ extension PlannedKernel {
     guard !steps.isEmpty else { return .alias(of: 0) }
     let between = alignedByteCount((steps.dropLast().map(\.resultCount).max() ?? 0) * 4)
     let passes = steps
-    return PlannedKernel(scratchByteCount: passes.count > 1 ? 2 * between : 0) {
-      (frame) throws(ModelError) in
+    return PlannedKernel(
+      operandLayouts: [layout], outputLayouts: [layout],
+      scratchByteCount: passes.count > 1 ? 2 * between : 0
+    ) { (frame) throws(ModelError) in
       var source = frame.input(0, as: Float.self)
       for (index, step) in passes.enumerated() {
         let target =
@@ -121,6 +126,10 @@ private struct ResizeStep: Sendable {
             row.update(repeating: extrapolation, count: inner)
           } else if end == first + 1, weights[first] == 1 {
             row.update(from: from + indices[first] * inner, count: inner)
+          } else if end == first + 2 {
+            let (w0, w1) = (weights[first], weights[first + 1])
+            let (s0, s1) = (from + indices[first] * inner, from + indices[first + 1] * inner)
+            for i in 0..<inner { row[i] = w0 * s0[i] + w1 * s1[i] }
           } else {
             row.update(repeating: 0, count: inner)
             for tap in first..<end {

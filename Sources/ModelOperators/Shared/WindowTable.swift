@@ -48,6 +48,44 @@ struct WindowTable: Sendable {
     }
   }
 
+  /// The greatest element of each of these windows in every channel of a channels-last image.
+  func maxima(
+    _ x: UnsafePointer<Float>, _ windows: Range<Int>, channels: Int,
+    to y: UnsafeMutablePointer<Float>
+  ) {
+    let (starts, taps) = (starts.elements(of: Int.self), taps.elements(of: Int32.self))
+    for position in windows {
+      let greatest = y + position * channels
+      greatest.update(repeating: -Float.infinity, count: channels)
+      for tap in starts[position]..<starts[position + 1] {
+        let values = x + Int(taps[tap]) * channels
+        for c in 0..<channels {
+          let value = values[c]
+          greatest[c] = value > greatest[c] || value.isNaN ? value : greatest[c]
+        }
+      }
+    }
+  }
+
+  /// A kernel that calls `body` for some windows of each of `images` channels-last images.
+  func kernel(
+    images: Int, channels: Int,
+    _ body:
+      @escaping @Sendable (
+        UnsafePointer<Float>, Range<Int>, UnsafeMutablePointer<Float>
+      ) -> Void
+  ) -> PlannedKernel {
+    PlannedKernel(operandLayouts: [.channelsLast], outputLayouts: [.channelsLast]) {
+      [positions, input] (frame) throws(ModelError) in
+      let (x, y) = (frame.input(0, as: Float.self), frame.output(0, as: Float.self))
+      for image in 0..<images {
+        frame.pool.share(positions, least: max(1, (1 << 13) / max(1, channels))) { windows in
+          body(x + image * input * channels, windows, y + image * positions * channels)
+        }
+      }
+    }
+  }
+
   /// A kernel that calls `body` for each of `planes` planes.
   func kernel(
     planes: Int,
