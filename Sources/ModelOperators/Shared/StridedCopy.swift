@@ -42,6 +42,11 @@ struct StridedCopy: Sendable {
       && (loops.columns.extent == 1 || loops.columns.strides == SIMD4(1, 1, 0, 0))
   }
 
+  /// The shorter of the strides in which the two innermost loops read the source.
+  var reach: Int {
+    [loops.rows, loops.columns].filter { $0.extent > 1 }.map { abs($0.strides.x) }.min() ?? 0
+  }
+
   func run(from x: UnsafeRawPointer, to y: UnsafeMutableRawPointer, on pool: ThreadPool) {
     let (from, to) = (x + source * size, y + target * size)
     let (row, column) = (loops.rows.strides &* SIMD4(repeating: size), loops.columns.strides)

@@ -21,7 +21,8 @@ extension ViewOperator {
 }
 
 extension ViewOperator {
-  /// Copies every view, in the layout in which operand 0 arrives, or whichever needs no copy.
+  /// Copies every view, in the layout in which operand 0 arrives or whichever reads it in shorter strides, or needs
+  /// no copy.
   package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
     let x = try request.operands.required(0)
     let size = x.fact.element.byteCount
@@ -43,10 +44,14 @@ extension ViewOperator {
         return kernel
       }
     }
-    let layouts = views.map { $0.axes.count >= 3 ? x.layout : .rowMajor }
+    var layouts: [Layout] = []
     var copies: [StridedCopy] = []
-    for (view, layout) in zip(views, layouts) {
-      copies.append(try StridedCopy(view, layout: layout, size: size))
+    for view in views {
+      let plain = try StridedCopy(view, layout: .rowMajor, size: size)
+      let same = view.axes.count < 3 ? plain : try StridedCopy(view, layout: x.layout, size: size)
+      let isPlain = view.axes.count < 3 || plain.reach < same.reach
+      layouts.append(isPlain ? .rowMajor : x.layout)
+      copies.append(isPlain ? plain : same)
     }
     return PlannedKernel(operandLayouts: [x.layout], outputLayouts: layouts) {
       [copies] (frame) throws(ModelError) in
