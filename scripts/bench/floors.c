@@ -4,7 +4,7 @@
 #include "floors.h"
 
 int main(void) {
-  printf("{\"integer\": %.1f, \"float\": %.1f, \"read\": %.2f}\n", integer_peak() * 1e-9, float_peak() * 1e-9,
-         read_bandwidth() * 1e-9);
+  printf("{\"integer\": %.1f, \"avx2\": %.1f, \"float\": %.1f, \"read\": %.2f}\n", integer_peak() * 1e-9, avx2_peak() * 1e-9,
+         float_peak() * 1e-9, read_bandwidth() * 1e-9);
   return 0;
 }
