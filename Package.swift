@@ -84,7 +84,9 @@ let package = Package(
     tests("KernelTests", ["ModelKernels", "TensorCore"]),
     tests("StructureTests", []),
     tests("CLITests", ["maquette-cli"]),
-    tests("MaquetteTests", ["Maquette", "OnnxFormat", "MediaIO", "TensorCore"]),
+    tests(
+      "MaquetteTests",
+      ["Maquette", "OnnxFormat", "ModelBundle", "ModelIR", "MediaIO", "TensorCore"]),
     tests("MediaTests", ["MediaIO", "TensorCore"]),
     tests(
       "FamilyTests",

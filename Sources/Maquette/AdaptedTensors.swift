@@ -42,25 +42,36 @@ struct AdaptedTensors {
   /// - Throws: `malformed-input` for a file that is no such thing.
   init(contentsOf path: String) throws(ModelError) {
     let contents = try BundleReader(path: path).contents(operators: allOperators)
-    guard let json = contents.records[Self.record], let graph = contents.graph() else {
-      throw ModelError(.malformedInput, "B43: '\(path)' holds no adapted tensors")
+    guard let json = contents.records[Self.record], contents.manifest.profile == Self.record,
+      contents.graphs.count == 1, let graph = contents.graph()
+    else { throw ModelError(.malformedInput, "B43: '\(path)' holds no adapted tensors") }
+    let record = try during("B43: the record '\(Self.record)'") { () throws(ModelError) in
+      try json.decoded(as: Record.self)
     }
-    let record = try json.decoded(as: Record.self)
     (base, states) = (record.base, record.states)
+    guard Digest(base) != nil, Set(states.map(\.name)).count == states.count, !states.isEmpty,
+      states.allSatisfy({ Self.isName($0.name) })
+    else {
+      throw ModelError(.malformedInput, "B43: states need names of their own and a base")
+    }
+    guard graph.nodes.isEmpty, graph.inputs.isEmpty else {
+      throw ModelError(.malformedInput, "B44: adapted tensors are not computed")
+    }
     for port in graph.outputs {
       guard let tensor = graph.constant(port.value), tensor.element == .float32 else {
         throw ModelError(.malformedInput, "B44: '\(port.name)' is no float32 constant")
       }
       tensors[port.name] = tensor
     }
-    guard Digest(base) != nil, Set(states.map(\.name)).count == states.count, !states.isEmpty else {
-      throw ModelError(.malformedInput, "B43: states need names of their own and a base")
+    let named = states.flatMap { state in state.tensors.map { Self.key(state.name, $0) } }
+    guard Set(named) == Set(tensors.keys), named.count == tensors.count else {
+      throw ModelError(.malformedInput, "B44: the outputs are not the tensors of the states")
     }
-    for state in states {
-      for name in state.tensors where tensors[Self.key(state.name, name)] == nil {
-        throw ModelError(.malformedInput, "B44: '\(state.name)' lacks '\(name.tensor)'")
-      }
-    }
+  }
+
+  /// Whether a state can be called so.
+  private static func isName(_ name: String) -> Bool {
+    !name.isEmpty && name.utf8.count <= 64 && !name.contains(separator)
   }
 
   private static func key(_ state: String, _ name: State.Name) -> String {
@@ -69,8 +80,9 @@ struct AdaptedTensors {
 
   /// Adds a state after the others, in the place of one of the same name.
   mutating func add(_ state: State, _ values: [Tensor]) throws(ModelError) {
-    guard !state.name.isEmpty, state.name.utf8.count <= 64, !state.name.contains(Self.separator)
-    else { throw ModelError(.usage, "'\(state.name)' is no name of a state") }
+    guard Self.isName(state.name) else {
+      throw ModelError(.usage, "'\(state.name)' is no name of a state")
+    }
     try? remove(state.name)
     states.append(state)
     for (name, value) in zip(state.tensors, values) { tensors[Self.key(state.name, name)] = value }
@@ -115,7 +127,8 @@ struct AdaptedTensors {
       }
     }
     let contents = BundleContents(
-      graph, manifest: BundleManifest(tool: "maquette \(ToolVersion.current)", profile: "adapted"),
+      graph,
+      manifest: BundleManifest(tool: "maquette \(ToolVersion.current)", profile: Self.record),
       records: [Self.record: try JSON(encoding: Record(base: base, states: states))])
     try BundleWriter().write(contents, to: path)
   }

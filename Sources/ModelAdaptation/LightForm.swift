@@ -53,9 +53,10 @@ extension Graph {
   /// The integer graph with layers whose parameters are those of ``lightForm(of:)``: other scales, and biases
   /// rounded to them.
   ///
-  /// - Throws: `not-quantizable` for scales that are not above 0.
+  /// - Throws: `not-quantizable` for scales that are not above 0; `malformed-input` for parameters of no layer.
   package func withLightParameters(_ given: [String: Tensor]) throws(ModelError) -> Graph {
     var changed: [ValueID: Tensor] = [:]
+    var unknown = Set(given.keys)
     for node in nodes where node.inputs.count > 1 {
       guard let weight = node.inputs[1], let own = constant(weight),
         let parameters = own.quantization, let axis = parameters.axis
@@ -64,6 +65,7 @@ extension Graph {
       guard let factors = given[names.scale]?.floats(), let shifts = given[names.bias]?.floats(),
         factors.count == parameters.scales.count, shifts.count == factors.count
       else { continue }
+      unknown.subtract([names.scale, names.bias])
       let scales = zip(parameters.scales, factors).map { $0 * $1 }
       guard scales.allSatisfy({ $0 > 0 && $0.isFinite }) else {
         throw ModelError(.notQuantizable, "Q5: an adapted scale is not above 0")
@@ -81,6 +83,9 @@ extension Graph {
       changed[bias] = Tensor(
         old.shape, sums,
         quantization: QuantizationParameters(perChannel: steps, axis: 0))
+    }
+    if let name = unknown.min() {
+      throw ModelError(.malformedInput, "B44: no layer has '\(name)'")
     }
     return try replacing(changed)
   }

@@ -172,7 +172,7 @@ extension AdaptationRecord {
       throw ModelError(
         .malformedInput, "B40: presets have names of their own and some of the tensors")
     }
-    guard presets.contains(where: { $0.name == preset }), (1...greatestSteps).contains(steps),
+    guard presets.contains(where: { $0.name == preset }), steps >= 1, steps <= greatestSteps,
       greatestSteps <= 10_000, rate <= greatestRate
     else { throw ModelError(.malformedInput, "B41: defaults outside the limits") }
     for form in floatForms {

@@ -47,10 +47,16 @@ enum Program {
     Bundle.main.bundleURL.appending(path: "maquette")
   }
 
-  static func run(_ arguments: [String]) throws -> Result {
+  /// - Parameter fileByteLimit: the system ends the program where it makes a file longer than this.
+  static func run(_ arguments: [String], fileByteLimit: Int? = nil) throws -> Result {
     let process = Process()
     process.executableURL = path
     process.arguments = arguments
+    if let fileByteLimit {
+      let limits = "ulimit -c 0; ulimit -f \(fileByteLimit / 512); exec \"$0\" \"$@\""
+      process.executableURL = URL(filePath: "/bin/sh")
+      process.arguments = ["-c", limits, path.path()] + arguments
+    }
     process.currentDirectoryURL = SnapshotTests.root
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output

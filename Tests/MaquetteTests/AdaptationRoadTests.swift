@@ -223,4 +223,41 @@ import Testing
       try DeepImage(contentsOf: path("heads_hard.png"))
         == DeepImage(contentsOf: path("heads_hard-before.png")))
   }
+
+  @Test func aMaskThatCountsNothingChangesNothing() throws {
+    // Without biases the mask of black is one half, which a hard mask does not count.
+    let side = 16
+    try DeepImage(
+      width: side, height: side, depth: .eight,
+      values: [UInt16](repeating: 0, count: side * side * 3)
+    ).writePNG(to: path("black.png"))
+    var request = adaptation(try bundle(), path("black.png"), "heads_hard")
+    request.save = path("black.adapted")
+    let outcome = try request.run()
+    #expect(outcome.failure == "the mask is empty")
+    #expect(!outcome.passed)
+    #expect(outcome.maskShare == 0)
+    #expect(
+      try DeepImage(contentsOf: path("heads_hard.png"))
+        == DeepImage(contentsOf: path("heads_hard-before.png")))
+    #expect(!FileManager.default.fileExists(atPath: path("black.adapted")))
+    request.mask = "soft"
+    #expect(try request.run().maskShare == 1)
+  }
+
+  @Test(arguments: ["last-forward", "after-update"])
+  func aLossThatIsNoNumberChangesNothing(_ answer: String) throws {
+    var request = adaptation(try bundle(), photograph("coffee-noisy"), "heads_hard")
+    // Beyond float32.
+    request.factor = 1e300
+    request.answer = answer
+    request.save = path("never.adapted")
+    let outcome = try request.run()
+    #expect(outcome.failure == "the loss is not a number")
+    #expect(outcome.losses.count == 1)
+    #expect(
+      try DeepImage(contentsOf: path("heads_hard.png"))
+        == DeepImage(contentsOf: path("heads_hard-before.png")))
+    #expect(!FileManager.default.fileExists(atPath: path("never.adapted")))
+  }
 }
