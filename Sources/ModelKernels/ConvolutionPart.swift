@@ -20,6 +20,14 @@ package struct ConvolutionPart: Sendable {
   /// Elements that one tap reads.
   var tapElements: Int { tapPixels * tapChannels }
 
+  /// Whether the part reads 3×3 neighbouring positions for each of neighbouring ones.
+  var isSquareOfThree: Bool {
+    tapPixels == 3 && window.taps.count == 3 && window.step == Triple(1, 1, 1)
+      && zip(window.taps, window.taps.dropFirst()).allSatisfy {
+        $1 == Triple($0.d, $0.h + 1, $0.w)
+      }
+  }
+
   package init(
     window: KernelWindow, inputOffset: Int = 0, outputOffset: Int = 0, residualOffset: Int = 0,
     residualStride: Triple = Triple(0, 0, 0), tapPixels: Int = 1, tapChannels: Int,
@@ -60,9 +68,10 @@ extension ConvolutionPart {
 
     /// - Parameters:
     ///   - channels: output channels of each set of weights.
-    ///   - scratch: bytes that a call over a window needs.
+    ///   - scratch: bytes that a call over a window of a set of weights needs.
     init(
-      _ parts: [ConvolutionPart], channels: [Int], threads: Int, scratch: ck_conv_scratch_size_fn
+      _ parts: [ConvolutionPart], channels: [Int], threads: Int,
+      scratch: (_ weights: Int) -> ck_conv_scratch_size_fn
     ) {
       var tasks: [RowTask] = []
       var taps: [KernelMemory] = []
@@ -76,7 +85,7 @@ extension ConvolutionPart {
           job: index, rows: positions, line: part.window.outputSize.w, channels: filters,
           pieces: threads == 1 ? 1 : max(1, 4 * threads / parts.count), least: 48)
         var window = part.window.window(taps: memory)
-        bytes = max(bytes, scratch(&window, part.tapPixels, part.tapChannels))
+        bytes = max(bytes, scratch(part.weights)(&window, part.tapPixels, part.tapChannels))
         work += positions * filters * part.window.taps.count * part.tapElements
       }
       self.tasks = tasks

@@ -26,6 +26,8 @@ package struct FloatConvolution: Sendable {
 
   private let tier: KernelTier
   private let parts: [ConvolutionPart]
+  /// How the parts of each set of weights are computed.
+  private let ways: [Way]
   /// Where each set of packed weights starts.
   private let offsets: [Int]
   /// Packed before the first run; nil where each run packs.
@@ -42,8 +44,8 @@ package struct FloatConvolution: Sendable {
 
   /// - Parameters:
   ///   - channels: output channels of each set of weights.
-  ///   - isFused: products need not be rounded before they are added: faster where the tier can, and not
-  ///     the bits of `Q29`.
+  ///   - isFused: sums need not be those of `Q29`: products are not rounded before they are added where the tier
+  ///     can, and there may be fewer of them.
   package init(
     tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int],
     activation: Activation, isFused: Bool, weights: @escaping @Sendable () -> [Weights]
@@ -74,12 +76,16 @@ package struct FloatConvolution: Sendable {
     self.activation = activation
     self.isFused = isFused
     let table = tier.table
+    let ways = channels.enumerated().map { index, count in
+      Way(parts.filter { $0.weights == index }, channels: count, isFree: isFused)
+    }
+    self.ways = ways
     var (offsets, bytes) = ([Int](), 0)
     for (index, count) in channels.enumerated() {
       let reader = parts.first { $0.weights == index }
       offsets.append(bytes)
       bytes += alignedByteCount(
-        table.conv_f32_packed_size(
+        ways[index].packedByteCount(table)(
           count, reader?.window.taps.count ?? 0, reader?.tapElements ?? 0))
     }
     self.offsets = offsets
@@ -87,31 +93,35 @@ package struct FloatConvolution: Sendable {
     packed = weights.map { weights in
       PackedWeights(byteCount: bytes) { [offsets] target in
         for (index, set) in weights().enumerated() {
-          FloatConvolution.pack(set, index, parts, tier, to: target + offsets[index])
+          FloatConvolution.pack(
+            set, parts.first { $0.weights == index }, ways[index].pack(table),
+            to: target + offsets[index])
         }
       }
     }
     schedule = ConvolutionPart.Schedule(
-      parts, channels: channels, threads: threads, scratch: table.conv_f32_scratch_size)
+      parts, channels: channels, threads: threads,
+      scratch: { ways[$0].scratchByteCount(table) })
     scratchByteCount = schedule.workerByteCount * threads
   }
 
   /// Packs set `index` of weights for a run, into memory of ``packedByteCount`` bytes, aligned for kernels.
   package func pack(_ weights: Weights, _ index: Int, to target: UnsafeMutableRawPointer) {
-    FloatConvolution.pack(weights, index, parts, tier, to: target + offsets[index])
+    FloatConvolution.pack(
+      weights, parts.first { $0.weights == index }, ways[index].pack(tier.table),
+      to: target + offsets[index])
   }
 
   private static func pack(
-    _ weights: Weights, _ index: Int, _ parts: [ConvolutionPart], _ tier: KernelTier,
+    _ weights: Weights, _ reader: ConvolutionPart?, _ pack: ck_conv_f32_pack_fn,
     to target: UnsafeMutableRawPointer
   ) {
-    let reader = parts.first { $0.weights == index }
     let taps = reader?.window.taps.count ?? 0
     let run = reader?.tapElements ?? 0
     precondition(weights.values.count == weights.channels * taps * run, "weights of the taps")
     weights.values.withUnsafeBufferPointer { values in
       guard let start = values.baseAddress else { return }
-      tier.table.conv_f32_pack(start, taps * run, 1, weights.channels, taps, run, target)
+      pack(start, taps * run, 1, weights.channels, taps, run, target)
     }
   }
 
@@ -153,7 +163,7 @@ package struct FloatConvolution: Sendable {
         weights: weights + offsets[part.weights], fused: isFused ? 1 : 0,
         output: output + part.outputOffset, residual_stride: part.residualStride.strides,
         epilogue: epilogue)
-      tier.table.conv_f32(
+      ways[part.weights].run(tier.table)(
         &call, task.rows.lowerBound, task.rows.upperBound, task.channels.lowerBound,
         task.channels.upperBound, scratch + worker * schedule.workerByteCount)
     }

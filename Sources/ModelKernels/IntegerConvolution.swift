@@ -65,7 +65,7 @@ package struct IntegerConvolution: Sendable {
       }
     }
     schedule = ConvolutionPart.Schedule(
-      parts, channels: channels, threads: threads, scratch: table.conv_s8_scratch_size)
+      parts, channels: channels, threads: threads, scratch: { _ in table.conv_s8_scratch_size })
     self.epilogue = PreparedEpilogue(epilogue)
     outputByteCount = epilogue.outputByteCount
     residualByteCount = epilogue.residualByteCount

@@ -17,17 +17,26 @@ private struct Problem {
   var k: Int { window.taps.count * pixels * channels }
   var outputCount: Int { window.outputSize.product * filters }
 
-  init(seed: Int) {
+  /// - Parameter isSquare: of 3×3 elements over an image that is large enough for fewer products.
+  init(seed: Int, isSquare: Bool = false) {
     var samples = Samples(seed)
-    let size = Triple(
-      samples.integer(1...2), samples.integer(1...5),
-      samples.flag() ? samples.integer(1...7) : samples.integer(8...30))
-    channels = samples.integer(1...20)
-    filters = samples.pick([1, 3, 8, 15, 16, 17, 31, 32, 33, 64, 70])
-    let kernel = Triple(samples.integer(1...2), samples.integer(1...3), samples.integer(1...3))
-    let dilation = samples.integer(1...2)
+    let size =
+      isSquare
+      ? Triple(samples.integer(1...2), samples.integer(22...30), samples.integer(24...60))
+      : Triple(
+        samples.integer(1...2), samples.integer(1...5),
+        samples.flag() ? samples.integer(1...7) : samples.integer(8...30))
+    channels = samples.integer(isSquare ? 16...36 : 1...20)
+    filters = samples.pick(
+      isSquare ? [16, 17, 32, 40] : [1, 3, 8, 15, 16, 17, 31, 32, 33, 64, 70])
+    let kernel =
+      isSquare
+      ? Triple(1, 3, 3)
+      : Triple(samples.integer(1...2), samples.integer(1...3), samples.integer(1...3))
+    let dilation = isSquare ? 1 : samples.integer(1...2)
     let before = samples.integer(0...2)
-    let step = Triple(1, samples.integer(1...2), samples.integer(1...2))
+    let step =
+      isSquare ? Triple(1, 1, 1) : Triple(1, samples.integer(1...2), samples.integer(1...2))
     let isDense = dilation == 1
     pixels = isDense ? kernel.w : 1
     var taps: [Triple] = []
@@ -105,15 +114,17 @@ private struct Problem {
     }
     PackedWeights.pack(convolution.packed.map { [$0] } ?? [])
     let scratch = KernelMemory(byteCount: convolution.scratchByteCount) { _ in }
+    // What lies behind the image is read, and must not count.
+    let input = KernelMemory(input + [Float](repeating: .nan, count: 16))
     let bias = bias.map { KernelMemory($0) }
     let residual = residual.map { KernelMemory($0) }
     let slopes = KernelMemory(slopes)
     var result = [Float](repeating: .nan, count: outputCount)
     convolution.run(
-      input: input, output: &result, bias: bias?.elements(of: Float.self),
+      input: input.elements(of: Float.self), output: &result, bias: bias?.elements(of: Float.self),
       residual: residual?.elements(of: Float.self), slopes: slopes.elements(of: Float.self),
       scratch: scratch.address, pool: ThreadPool(threads: threads))
-    withExtendedLifetime((bias, residual, slopes)) {}
+    withExtendedLifetime((input, bias, residual, slopes)) {}
     return result
   }
 }
@@ -128,6 +139,23 @@ private struct Problem {
           let isExact = problem.computed(tier, threads: threads, isFused: false) == expected
           #expect(isExact, "\(tier), seed \(seed), \(threads) threads")
         }
+      }
+    }
+  }
+
+  /// Fewer products give sums that are as good, and the same however the work is split.
+  @Test func fewerProductsAreAsGood() {
+    for seed in 0..<6 {
+      let problem = Problem(seed: seed, isSquare: true)
+      let expected = problem.expected()
+      for tier in KernelTier.available {
+        let computed = problem.computed(tier, threads: 1, isFused: true)
+        let bound = Float(problem.k) * 4 * Float.ulpOfOne
+        #expect(computed != expected, "direct sums")
+        let isClose = zip(computed, expected).allSatisfy { abs($0 - $1) <= bound }
+        #expect(isClose, "\(tier), seed \(seed)")
+        let isSame = problem.computed(tier, threads: 3, isFused: true) == computed
+        #expect(isSame, "\(tier), seed \(seed)")
       }
     }
   }

@@ -24,6 +24,22 @@ import Testing
       ], variables: [1], tolerance: 1e-3)
   }
 
+  /// Of 3×3 elements over images that are large enough for fewer products.
+  @Test(arguments: 0..<4) func weightsOfSquareConvolutions(seed: Int) throws {
+    var samples = Samples(UInt64(seed))
+    let (inputs, outputs) = (samples.integer(16...20), samples.pick([16, 17, 33]))
+    let extents = [samples.integer(25...28), samples.integer(25...31)]
+    let window = Window(pads: samples.pick([[0, 0, 0, 0], [1, 1, 1, 1], [2, 1, 0, 1]]))
+    let space = try window.geometry(input: extents, kernel: [3, 3]).output
+    let batch = samples.integer(1...2)
+    try expectAgreement(
+      ConvolutionWeightGradient(groups: 1, kernel: [3, 3], window: window),
+      [
+        try samples.tensor([batch, inputs] + extents),
+        try samples.tensor([batch, outputs] + space),
+      ], variables: [1], tolerance: 1e-3)
+  }
+
   /// Weights that are known only when the plan runs are packed then.
   @Test(arguments: 0..<8) func convolutionsByChangingWeights(seed: Int) throws {
     var samples = Samples(UInt64(seed))

@@ -118,6 +118,30 @@ typedef void (*ck_conv_s8_fn)(const ck_conv_s8 *_Nonnull conv, size_t row_first,
 typedef void (*ck_conv_f32_fn)(const ck_conv_f32 *_Nonnull conv, size_t row_first, size_t row_last, size_t channel_first,
                                size_t channel_last, void *_Nonnull scratch);
 
+/* conv_f32 and winograd_f32 have one contract. winograd_f32 takes dense 3×3 kernels of step 1 only: three taps of three pixels, one below
+ * the other. It multiplies less than half as often, and its sums are not those of Q29. Its input is read up to 64 bytes past its end. */
+
+/* The gradient by the weights of a convolution that winograd_f32 takes, before it is turned back: with B and A of
+ * portable/winograd_f32.inc, sums[i][c][m] += over the 2x2 tiles of output positions, (B' x B)[i] of the channel c of the patch that a
+ * tile reads, times (A e A')[i] of the channel m of its errors; i < 16. With G, the gradient is G' sums G.
+ * The channels of `sums` are step = channels rounded up to CK_CHANNEL_BLOCK apart; what is beyond `channels` means nothing. Both images
+ * are read up to 64 bytes past their ends. */
+typedef struct ck_winograd_gradient_f32 {
+  ck_window window;             /* out_stride is that of the errors */
+  const float *_Nonnull input;
+  int32_t tap_channels;
+  const float *_Nonnull errors; /* position (0, 0, 0) */
+  size_t channels;
+  float *_Nonnull sums;         /* [16][tap_channels][step] */
+} ck_winograd_gradient_f32;
+
+/* Bytes of scratch that a call needs. */
+typedef size_t (*ck_winograd_gradient_scratch_fn)(const ck_winograd_gradient_f32 *_Nonnull gradient);
+
+/* Adds what the pairs of output lines [pair_first, pair_last) give; each image of the first axis has half as many as lines, rounded up. */
+typedef void (*ck_winograd_gradient_fn)(const ck_winograd_gradient_f32 *_Nonnull gradient, size_t pair_first, size_t pair_last,
+                                        void *_Nonnull scratch);
+
 /* Computes output positions [row_first, row_last), all channels. Calls with disjoint ranges may run at the same time. */
 typedef void (*ck_depthwise_s8_fn)(const ck_depthwise_s8 *_Nonnull conv, size_t row_first, size_t row_last);
 

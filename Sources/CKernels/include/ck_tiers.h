@@ -31,6 +31,12 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
   ck_conv_scratch_size_fn _Nonnull conv_f32_scratch_size;
   ck_conv_f32_pack_fn _Nonnull conv_f32_pack;
   ck_conv_f32_fn _Nonnull conv_f32;
+  ck_conv_packed_size_fn _Nonnull winograd_f32_packed_size;
+  ck_conv_scratch_size_fn _Nonnull winograd_f32_scratch_size;
+  ck_conv_f32_pack_fn _Nonnull winograd_f32_pack;
+  ck_conv_f32_fn _Nonnull winograd_f32;
+  ck_winograd_gradient_scratch_fn _Nonnull winograd_gradient_scratch_f32;
+  ck_winograd_gradient_fn _Nonnull winograd_gradient_f32;
   int fuses_f32; /* whether conv_f32 heeds `fused` */
   ck_depthwise_s8_fn _Nonnull depthwise_s8;
   ck_row_sums_s8_fn _Nonnull row_sums_s8;

@@ -11,8 +11,44 @@ extension ConvolutionWeightGradient: PlannedOperator {
     let geometry = try geometry(
       request.operands.required(0).shape, request.operands.required(1).shape)
     guard geometry.multiplyAccumulates > 0 else { return nil }
+    if let square = ConvolutionWeightGradient.square(geometry, request) { return square }
     if let direct = ConvolutionWeightGradient.outerProducts(geometry, request) { return direct }
     return ConvolutionWeightGradient.patches(geometry, request)
+  }
+
+  /// Of 3×3 elements, with fewer products; parts of the lines have sums of their own.
+  private static func square(
+    _ geometry: ConvolutionGeometry, _ request: KernelRequest
+  ) -> PlannedKernel? {
+    guard !request.isExact, geometry.groups == 1,
+      let x = request.operands.optional(0).flatMap({ ChannelsLastImage($0.shape) }),
+      let errors = request.operands.optional(1).flatMap({ ChannelsLastImage($0.shape) }),
+      case let convolution = ConvolutionParts(geometry, input: x, output: errors).parts,
+      convolution.count == 1,
+      let gradient = SquareGradient(
+        tier: request.tier, part: convolution[0], channels: geometry.outputChannels)
+    else { return nil }
+    let parts = max(1, min(gradient.pairs, 8, (1 << 22) / gradient.count))
+    let sumByteCount = alignedByteCount(gradient.count * 4)
+    let pitch = sumByteCount + gradient.scratchByteCount
+    return PlannedKernel(
+      operandLayouts: [.channelsLast, .channelsLast], scratchByteCount: pitch * parts,
+      multiplyAccumulates: geometry.multiplyAccumulates
+    ) { (frame) throws(ModelError) in
+      let scratch = frame.scratch
+      let (x, errors) = (frame.input(0, as: Float.self), frame.input(1, as: Float.self))
+      frame.pool.run(tasks: parts) { part in
+        let own = scratch + part * pitch
+        let sums = own.assumingMemoryBound(to: Float.self)
+        sums.update(repeating: 0, count: gradient.count)
+        gradient.add(
+          gradient.pairs * part / parts..<gradient.pairs * (part + 1) / parts, input: x,
+          errors: errors, to: sums, scratch: own + sumByteCount)
+      }
+      gradient.finish(
+        (0..<parts).map { (scratch + $0 * pitch).assumingMemoryBound(to: Float.self) },
+        to: frame.output(0, as: Float.self))
+    }
   }
 
   /// Sums of outer products over the positions of images of up to two axes, channels-last: for each element of
