@@ -32,10 +32,6 @@ package struct Adaptation: Sendable {
   package var recomputes = false
   package var options = ExecutionOptions()
 
-  /// Pictures of more points than this are taken in tiles.
-  static let wholePoints = 640 * 640
-  static let usualTile = 256
-
   package init(model: String, image: String, output: String) {
     self.model = model
     self.image = image
@@ -63,7 +59,7 @@ package struct Adaptation: Sendable {
     progress("preparing")
     let planes = noisy.planes
     let options = try options.planOptions()
-    let sides = try tiling(noisy)
+    let sides = try tiling(noisy, network)
     let weights = try network.weights(
       planes, choice.mask, factor: choice.factor, tile: sides, options)
     let share = Double(weights.values.filter { $0 > 0 }.count) / Double(weights.values.count)
@@ -117,10 +113,7 @@ package struct Adaptation: Sendable {
 
   /// The file of the answer without adaptation.
   static func beside(_ path: String) -> String {
-    let url = URL(filePath: path)
-    let name = url.deletingPathExtension().lastPathComponent
-    return url.deletingLastPathComponent().appending(path: "\(name)-before.png").path(
-      percentEncoded: false)
+    "\((path as NSString).deletingPathExtension)-before.png"
   }
 
   static func declaration(of file: ModelFile) throws(ModelError) -> AdaptationRecord {
@@ -137,9 +130,13 @@ package struct Adaptation: Sendable {
     return record
   }
 
-  private func tiling(_ image: DeepImage) throws(ModelError) -> Int {
+  /// Tiles are as large as keeps a picture of any size within about 600 MB of memory.
+  private func tiling(
+    _ image: DeepImage, _ network: AdaptationNetwork
+  ) throws(ModelError) -> Int {
     guard let tile else {
-      return image.width * image.height > Self.wholePoints ? Self.usualTile : 0
+      let (whole, usual) = network.adaptsBody ? (352, 168) : (640, 256)
+      return image.width * image.height > whole * whole ? usual : 0
     }
     guard tile == 0 || (16...16_384).contains(tile) else {
       throw ModelError(.usage, "a tile has 16 to 16384 points along its side, or 0 for the whole")

@@ -25,6 +25,8 @@ struct AdaptationNetwork {
   let parameters: [Parameter]
   /// Points around a point that its loss depends on.
   let reach: Int
+  /// Whether ``graph`` holds the body too.
+  var adaptsBody: Bool { !body.isFrozen }
   private let body: (graph: Graph, isFrozen: Bool)
   private let mask: Graph
 
