@@ -16,8 +16,8 @@ package struct IntegerMatrixProduct: Sendable {
   private let taps: KernelMemory
   /// Pieces of rows into which each product is split.
   private let pieces: Int
-  /// One worker's scratch: packed matrix, folded biases, row terms, the kernel's own.
-  private let places: (folded: Int, rowTerms: Int, kernel: Int, end: Int)
+  /// One worker's scratch: packed matrix, folded biases, row terms, the right matrix by columns, the kernel's own.
+  private let places: (folded: Int, rowTerms: Int, turned: Int, kernel: Int, end: Int)
   package let scratchByteCount: Int
 
   /// - Parameter starts: first elements of the operands' matrices, one pair for each product.
@@ -42,10 +42,11 @@ package struct IntegerMatrixProduct: Sendable {
     pieces = max(1, min(threads / max(starts.count, 1), rows / 48))
     let folded = alignedByteCount(tier.table.conv_s8_packed_size(columns, 1, depth))
     let rowTerms = folded + alignedByteCount(4 * columns)
-    let kernel = rowTerms + alignedByteCount(4 * rows)
+    let turned = rowTerms + alignedByteCount(4 * rows)
+    let kernel = turned + alignedByteCount(columns * depth)
     var call = window.window(taps: taps)
     let end = kernel + alignedByteCount(tier.table.conv_s8_scratch_size(&call, 1, depth))
-    places = (folded, rowTerms, kernel, end)
+    places = (folded, rowTerms, turned, kernel, end)
     scratchByteCount = end * threads
   }
 
@@ -68,14 +69,15 @@ package struct IntegerMatrixProduct: Sendable {
     _ part: Range<Int>, _ scratch: UnsafeMutableRawPointer
   ) {
     let folded = (scratch + places.folded).assumingMemoryBound(to: Int32.self)
-    for column in 0..<columns { folded[column] = 0 }
+    let turned = (scratch + places.turned).assumingMemoryBound(to: Int8.self)
+    tier.interleave(channels: depth, positions: columns, b, to: turned, pitch: depth)
     if zeroPoints.a != 0 {
-      for k in 0..<depth {
-        for column in 0..<columns { folded[column] &-= Int32(b[k * columns + column]) }
-      }
-      for column in 0..<columns { folded[column] &*= zeroPoints.a }
+      tier.rowSums(rows: columns, columns: depth, turned, row: depth, to: folded)
+      for column in 0..<columns { folded[column] &*= 0 &- zeroPoints.a }
+    } else {
+      folded.update(repeating: 0, count: columns)
     }
-    tier.table.conv_s8_pack(b, 1, columns, columns, 1, depth, folded, scratch)
+    tier.table.conv_s8_pack(turned, depth, 1, columns, 1, depth, folded, scratch)
     var rowTerms: UnsafePointer<Int32>?
     if zeroPoints.b != 0 {
       let terms = (scratch + places.rowTerms).assumingMemoryBound(to: Int32.self)
