@@ -78,6 +78,10 @@ package struct Conversion: Sendable {
     progress("reading \(title)")
     var watch = Stopwatch()
     let sources = try sources()
+    // The graphs of the files are gone once the last of these is known.
+    let sourceBytes = sources.reduce(0) { $0 + $1.file.byteCount }
+    var origins: [BundleManifest.Source] = []
+    for source in sources { origins += try source.file.sources() }
     let settings = try readSettings()
     var (parts, family) = try recognised(sources, settings)
     let goldens = Dictionary(
@@ -148,8 +152,6 @@ package struct Conversion: Sendable {
 
     watch = Stopwatch()
     progress("writing \((output as NSString).lastPathComponent)")
-    var origins: [BundleManifest.Source] = []
-    for source in sources { origins += try source.file.sources() }
     var contents = BundleContents(
       graphs: parts.map { .init($0.name, $0.graph) },
       manifest: BundleManifest(
@@ -159,6 +161,7 @@ package struct Conversion: Sendable {
         sources: origins,
         options: options(goldenSource)),
       goldens: stored, join: join(parts, family))
+    contents.bankTensors = BankMemory.all(in: contents.graphs).flatMap { [$0.keys, $0.values] }
     for part in parts {
       guard let record = part.record else { continue }
       contents.records[BundleContents.calibrationRecord(of: part.name)] = try JSON(encoding: record)
@@ -186,7 +189,7 @@ package struct Conversion: Sendable {
       model: title, output: (output as NSString).lastPathComponent,
       precision: precision == .int8 || wasQuantized ? "int8" : "float32",
       family: family?.family.name,
-      sourceBytes: sources.reduce(0) { $0 + $1.file.byteCount }, bundleBytes: bytes.count,
+      sourceBytes: sourceBytes, bundleBytes: bytes.count,
       bitsPerWeight: try BundleReader(bytes: bytes).header.bitsPerWeight,
       sourceNodes: sourceNodes.reduce(0, +), nodes: nodes, rewrites: rewrites,
       calibrationSamples: outcomes.map(\.calibrationSamples).max() ?? 0, adopted: adopted,

@@ -71,7 +71,7 @@ struct ModelFile {
     form = .bundle
     let reader = try BundleReader(path: path)
     bitsPerWeight = reader.header.bitsPerWeight
-    let contents = try reader.contents(operators: allOperators, goldens: wanted)
+    let contents = try reader.contents(operators: allOperators, goldens: wanted, banks: false)
     guard !contents.graphs.isEmpty else {
       throw ModelError(.malformedInput, "bundle '\(path)' has no graph")
     }

@@ -34,6 +34,10 @@ package struct BundleContents: Sendable {
   package var goldens: [StoredGolden]
   /// How the graphs work together; a bundle with one is of version 2.
   package var join: BundleJoin?
+  /// The banks of the graphs' memories; nil where there is only the one that the graphs have.
+  package var banks: StoredBanks?
+  /// Constants of the graphs that are the bank in use, which have sections of their own.
+  package var bankTensors: [Tensor] = []
 
   package init(
     graphs: [NamedGraph], manifest: BundleManifest, records: [String: JSON] = [:],

@@ -165,7 +165,7 @@ package struct BundleJoin: Sendable, Hashable {
       && zip(from, to).allSatisfy { $0.value == nil || $1.value == nil || $0.value == $1.value }
   }
 
-  private static func isName(_ text: String) -> Bool {
+  static func isName(_ text: String) -> Bool {
     !text.isEmpty && text.utf8.count <= 64
       && text.utf8.allSatisfy {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)

@@ -128,26 +128,29 @@ package struct BundleReader: Sendable {
     return try text(index)
   }
 
-  /// Everything, or everything but the golden cases and the tensors that only they need.
+  /// Everything, or everything but the golden cases, or the banks that are not in use, and the tensors that only they need.
   ///
   /// - Parameter operators: every operator that the graphs may name.
   package func contents(
-    operators: [any Operator.Type], goldens: Bool = true
+    operators: [any Operator.Type], goldens: Bool = true, banks: Bool = true
   ) throws(ModelError) -> BundleContents {
     try during("reading \(title)") { () throws(ModelError) in
-      try readContents(operators, goldens)
+      try readContents(operators, goldens, banks)
     }
   }
 
   private func readContents(
-    _ operators: [any Operator.Type], _ wanted: Bool
+    _ operators: [any Operator.Type], _ wanted: Bool, _ banks: Bool
   ) throws(ModelError) -> BundleContents {
     let manifest = try manifest()
     var records: [String: JSON] = [:]
     for name in recordNames where name != BundleContents.manifestRecord {
       records[name] = try record(name)
     }
-    let tensors = try tensors { wanted || $0.name != BundleContents.goldenTensors }
+    let ready = try banks ? [] : sectionsOfBanksReady(records[StoredBank.record])
+    let tensors = try tensors {
+      (wanted || $0.name != BundleContents.goldenTensors) && !ready.contains($0.name)
+    }
     var textLimits = GraphTextLimits()
     textLimits.constantBytes = limits.inlineConstantBytes
     var graphs: [BundleContents.NamedGraph] = []
@@ -167,6 +170,18 @@ package struct BundleReader: Sendable {
       }
       contents.join = join
     }
+    if let json = contents.records.removeValue(forKey: StoredBank.record), banks {
+      contents.banks = try during("reading record 'banks'") { () throws(ModelError) in
+        let banks = try StoredBanks(json) { (number) throws(ModelError) in
+          guard tensors.indices.contains(number), let tensor = tensors[number] else {
+            throw ModelError(.malformedInput, "B51: there is no tensor #\(number)")
+          }
+          return tensor
+        }
+        try banks.check(against: graphs)
+        return banks
+      }
+    }
     guard wanted else { return contents }
     for (index, section) in header.sections.enumerated() where section.kind == .golden {
       contents.goldens.append(
@@ -175,6 +190,12 @@ package struct BundleReader: Sendable {
         })
     }
     return contents
+  }
+
+  /// Sections of banks that are not in use.
+  private func sectionsOfBanksReady(_ json: JSON?) throws(ModelError) -> Set<String> {
+    guard let json else { return [] }
+    return Set(try StoredBanks.namesReady(json).map(StoredBank.section))
   }
 
   private func golden(

@@ -5,14 +5,14 @@ import TensorCore
 package struct BundleWriter: Sendable {
   package var signingKey: SigningKey?
   package var limits = BundleLimits()
+  /// Bundles whose tensors have fewer bytes are written in version 1 or 2, which every reader takes (`B27`).
+  package var codedBytes = 1 << 10
 
   package init(signingKey: SigningKey? = nil) { self.signingKey = signingKey }
 
   /// Tensors below this many bytes share sections.
   static let smallTensorBytes = 64 << 10
   static let sharedSectionBytes = 1 << 20
-  /// Bundles whose tensors have fewer bytes are written in version 1 or 2, which every reader takes (`B27`).
-  static let codedBytes = 128 << 10
 
   /// Puts the bundle at `path`, all or nothing.
   package func write(_ contents: BundleContents, to path: String) throws(ModelError) {
@@ -23,19 +23,31 @@ package struct BundleWriter: Sendable {
   ///   `limit-exceeded` for what no reader would take.
   package func bytes(of contents: BundleContents) throws(ModelError) -> [UInt8] {
     var table = TensorTable()
-    var drafts = try records(of: contents)
+    let owned = Set(contents.bankTensors.map { ObjectIdentifier($0.storage) })
+    let bank = StoredBank.section(contents.banks?.used ?? StoredBank.trained)
+    var graphs: [Draft] = []
     for named in contents.graphs {
       try BundleWriter.checkAttributes(of: named.graph)
       var numbers = TensorNumbers()
       for graph in named.graph.withInner {
         for value in graph.values {
           guard let tensor = value.fact.constant else { continue }
-          numbers[tensor] = try table.number(tensor, group: BundleContents.constantTensors)
+          let isOwned = owned.contains(ObjectIdentifier(tensor.storage))
+          numbers[tensor] = try table.number(
+            tensor, group: isOwned ? bank : BundleContents.constantTensors)
         }
       }
       let text = GraphText.print(named.graph, .numbered(numbers))
-      drafts.append(Draft(kind: .graph, name: named.name, content: .bytes(Array(text.utf8))))
+      graphs.append(Draft(kind: .graph, name: named.name, content: .bytes(Array(text.utf8))))
     }
+    var contents = contents
+    if let banks = contents.banks {
+      try banks.check(against: contents.graphs)
+      contents.records[StoredBank.record] = try banks.json {
+        (tensor, section) throws(ModelError) in try table.number(tensor, group: section)
+      }
+    }
+    var drafts = try records(of: contents) + graphs
     for golden in contents.goldens {
       guard let graph = contents.graph(golden.graph) else {
         throw ModelError(.invalidValue, "golden '\(golden.name)' names no graph of the bundle")
@@ -49,7 +61,7 @@ package struct BundleWriter: Sendable {
       drafts.append(Draft(kind: .golden, name: golden.name, content: .bytes(json.bytes)))
     }
     let first = drafts.count
-    let isCoded = table.byteCount >= BundleWriter.codedBytes
+    let isCoded = table.byteCount >= codedBytes
     let (sections, entries) = table.sections(from: first, isCoded: isCoded)
     return try assemble(
       drafts + sections, entries, version: isCoded ? 3 : contents.join == nil ? 1 : 2)

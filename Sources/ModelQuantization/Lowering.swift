@@ -185,10 +185,12 @@ struct Lowering {
     var bias = node.inputs.count > 2 ? node.inputs[2].flatMap { source.constant($0) } : nil
     let coarsest = means[first].flatMap { operand in
       ranges[node.outputs[0]].flatMap {
-        noise.step(of: op, weight, reading: operand, result: $0.parameters.scale)
+        noise.step(
+          of: op, weight, reading: operand, result: $0.parameters.scale,
+          staysFloat: !forms.isWantedAsInteger(node.outputs[0]))
       }
     }
-    let stored = WeightQuantization.weights(
+    let stored = try WeightQuantization.weights(
       weight, axis: op.weightChannelAxis, bias: bias, input: input, rounding: rounding,
       coarsest: coarsest)
     var operands: [ValueID?] = [
@@ -225,7 +227,7 @@ struct Lowering {
         continue
       }
       if index <= 2, let weight = source.constant(operand) {
-        let stored = WeightQuantization.weights(
+        let stored = try WeightQuantization.weights(
           weight, axis: 1, bias: nil, input: input, rounding: rounding)
         operands.append(target.addConstant(stored, named: source[operand].name))
       } else {

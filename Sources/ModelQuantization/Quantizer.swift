@@ -36,6 +36,13 @@ package struct Quantizer: Sendable {
     ]).run(on: graph)
   }
 
+  /// A constant in int8 with one scale for each index along `axis`, to the nearest.
+  package static func weights(_ constant: Tensor, axis: Int) throws(ModelError) -> Tensor {
+    try WeightQuantization.weights(
+      constant, axis: axis, bias: nil, input: QuantizationParameters(scale: 1, zeroPoint: 0),
+      rounding: .nearest)
+  }
+
   /// The int8 form of the calibrated graph, and the record of what was decided.
   package func quantize(
     _ calibration: borrowing Calibration

@@ -20,13 +20,17 @@ struct WeightNoise: Sendable {
 
   /// The step below which the weights of a layer need not be rounded; nil where nothing is known of its operand.
   ///
-  /// - Parameter result: the step of what the layer gives.
+  /// - Parameters:
+  ///   - result: the step that what the layer gives has, or would have as integers.
+  ///   - staysFloat: nothing else rounds what it gives.
   func step(
-    of op: any WeightedOperator, _ weight: Tensor, reading operand: ChannelMeans, result: Float
+    of op: any WeightedOperator, _ weight: Tensor, reading operand: ChannelMeans, result: Float,
+    staysFloat: Bool
   ) -> Double? {
     guard share > 0, usual > 0, let variance = operand.variance, variance > 0 else { return nil }
     let products = Double(weight.count) / op.sums(of: weight)
     let power = share * Double(weight.count) / usual
-    return Double(result) * (power / (variance * max(products, 1))).squareRoot()
+    return Double(result) * (staysFloat ? 0.25 : 1)
+      * (power / (variance * max(products, 1))).squareRoot()
   }
 }

@@ -14,30 +14,32 @@ enum WeightQuantization {
   static func weights(
     _ tensor: Tensor, axis: Int, bias: Tensor?, input: QuantizationParameters,
     rounding: WeightRounding, coarsest: Double? = nil
-  ) -> Tensor {
+  ) throws(ModelError) -> Tensor {
     let shape = tensor.shape
     let channels = shape[axis]
     let inner = shape.count(axis + 1..<shape.rank)
     let outer = shape.count(0..<axis)
     let values = tensor.floats()
     let biases = bias?.floats()
-    var scales = [Float](repeating: 1, count: channels)
-    var row: [Float] = []
-    for channel in 0..<channels {
-      row.removeAll(keepingCapacity: true)
-      for block in 0..<outer {
-        let start = (block * channels + channel) * inner
-        row += values[start..<start + inner]
-      }
-      var scale = scale(of: row, searching: rounding != .nearest)
-      if let coarsest { scale = max(scale, coarsest) }
-      if let biases {
-        for repeated in stride(from: channel, to: biases.count, by: channels) {
-          scale = max(scale, abs(Double(biases[repeated])) / (Double(input.scale) * 0x1p30))
+    let pieces = min(channels, 64)
+    let scales = try concurrently(pieces) { (piece) throws(ModelError) in
+      var row: [Float] = []
+      return (channels * piece / pieces..<channels * (piece + 1) / pieces).map { channel -> Float in
+        row.removeAll(keepingCapacity: true)
+        for block in 0..<outer {
+          let start = (block * channels + channel) * inner
+          row += values[start..<start + inner]
         }
+        var scale = scale(of: row, searching: rounding != .nearest)
+        if let coarsest { scale = max(scale, coarsest) }
+        if let biases {
+          for repeated in stride(from: channel, to: biases.count, by: channels) {
+            scale = max(scale, abs(Double(biases[repeated])) / (Double(input.scale) * 0x1p30))
+          }
+        }
+        return scale > 0 ? Float(max(scale, 0x1p-100)) : 1
       }
-      if scale > 0 { scales[channel] = Float(max(scale, 0x1p-100)) }
-    }
+    }.flatMap { $0 }
     return Tensor(
       .int8, shape, quantization: QuantizationParameters(perChannel: scales, axis: axis),
       writing: { bytes in
@@ -88,8 +90,9 @@ enum WeightQuantization {
         var t = SIMD8<Float>()
         for lane in 0..<8 { t[lane] = row[index + lane] }
         t *= inverse
-        let steps = ((t + shift) - shift).clamped(
-          lowerBound: SIMD8(repeating: -127), upperBound: SIMD8(repeating: 127))
+        var steps = (t + shift) - shift
+        steps.replace(with: -127, where: steps .< -127)
+        steps.replace(with: 127, where: steps .> 127)
         let difference = t - steps
         lanes += difference * difference
         index += 8

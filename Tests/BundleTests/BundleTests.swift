@@ -19,7 +19,7 @@ func expectSame(_ a: BundleContents, _ b: BundleContents) {
 @Suite struct BundleTests {
   @Test func contentsReadBack() throws {
     let contents = try Sample.contents()
-    let bytes = try BundleWriter().bytes(of: contents)
+    let bytes = try Sample.writer().bytes(of: contents)
     let reader = try BundleReader(bytes: bytes)
     #expect(reader.signer == nil)
     #expect(reader.graphNames == ["main", "bank"])
@@ -29,35 +29,35 @@ func expectSame(_ a: BundleContents, _ b: BundleContents) {
 
   @Test func joinedPartsReadBack() throws {
     let contents = try Sample.joined()
-    let bytes = try BundleWriter().bytes(of: contents)
+    let bytes = try Sample.writer().bytes(of: contents)
     let reader = try BundleReader(bytes: bytes)
     #expect(reader.version == 2)
     expectSame(contents, try reader.contents(operators: Sample.operators))
     #expect(try contents.join?.order() == ["front", "bank"])
     #expect(
-      try BundleReader(bytes: try BundleWriter().bytes(of: try Sample.contents())).version == 1)
+      try BundleReader(bytes: try Sample.writer().bytes(of: try Sample.contents())).version == 1)
   }
 
   @Test func aJoinOfVersionOneIsARecordLikeAnyOther() throws {
     var contents = try Sample.contents()
     contents.records["join"] = ["anything": true]
-    let bytes = try BundleWriter().bytes(of: contents)
+    let bytes = try Sample.writer().bytes(of: contents)
     expectSame(contents, try BundleReader(bytes: bytes).contents(operators: Sample.operators))
     contents.join = try Sample.joined().join
     let changed = contents
-    #expect(throws: ModelError.self) { try BundleWriter().bytes(of: changed) }
+    #expect(throws: ModelError.self) { try Sample.writer().bytes(of: changed) }
   }
 
   @Test func sameContentsGiveTheSameBytes() throws {
-    let first = try BundleWriter().bytes(of: try Sample.contents())
-    let second = try BundleWriter().bytes(of: try Sample.contents())
+    let first = try Sample.writer().bytes(of: try Sample.contents())
+    let second = try Sample.writer().bytes(of: try Sample.contents())
     #expect(first == second)
     let again = try BundleReader(bytes: first).contents(operators: Sample.operators)
-    #expect(try BundleWriter().bytes(of: again) == first)
+    #expect(try Sample.writer().bytes(of: again) == first)
   }
 
   @Test func equalTensorsAreStoredOnce() throws {
-    let reader = try BundleReader(bytes: try BundleWriter().bytes(of: try Sample.contents()))
+    let reader = try BundleReader(bytes: try Sample.writer().bytes(of: try Sample.contents()))
     // Six constants, two of them equal, and two golden tensors.
     #expect(reader.header.tensors.count == 7)
     #expect(
@@ -67,7 +67,7 @@ func expectSame(_ a: BundleContents, _ b: BundleContents) {
   }
 
   @Test func goldensCanBeLeftOut() throws {
-    let reader = try BundleReader(bytes: try BundleWriter().bytes(of: try Sample.contents()))
+    let reader = try BundleReader(bytes: try Sample.writer().bytes(of: try Sample.contents()))
     let contents = try reader.contents(operators: Sample.operators, goldens: false)
     #expect(contents.goldens.isEmpty)
     #expect(contents.graphs.count == 2)
@@ -75,17 +75,17 @@ func expectSame(_ a: BundleContents, _ b: BundleContents) {
 
   @Test func signaturesAreChecked() throws {
     let key = try Sample.key()
-    let bytes = try BundleWriter(signingKey: key).bytes(of: try Sample.contents())
+    let bytes = try Sample.writer(signingKey: key).bytes(of: try Sample.contents())
     let reader = try BundleReader(bytes: bytes)
     #expect(reader.signer == key.verifyingKey)
     try reader.require(signedBy: [SigningKey().verifyingKey, key.verifyingKey])
     expectFailure(.integrityFailure) {
       try reader.require(signedBy: [SigningKey().verifyingKey])
     }
-    let unsigned = try BundleReader(bytes: try BundleWriter().bytes(of: try Sample.contents()))
+    let unsigned = try BundleReader(bytes: try Sample.writer().bytes(of: try Sample.contents()))
     expectFailure(.integrityFailure) { try unsigned.require(signedBy: [key.verifyingKey]) }
     // The same content signed: only flag, length and the last 96 bytes differ.
-    let plain = try BundleWriter().bytes(of: try Sample.contents())
+    let plain = try Sample.writer().bytes(of: try Sample.contents())
     #expect(plain[32...] == bytes[32..<plain.count])
   }
 
@@ -122,7 +122,7 @@ func expectSame(_ a: BundleContents, _ b: BundleContents) {
     defer { try? FileManager.default.removeItem(at: folder) }
     let path = folder.appending(path: "model.maq").path()
     try FileAccess.replace(path, with: [1, 2, 3])
-    try BundleWriter().write(try Sample.contents(), to: path)
+    try Sample.writer().write(try Sample.contents(), to: path)
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path()) == ["model.maq"])
     expectSame(
       try Sample.contents(), try BundleReader(path: path).contents(operators: Sample.operators))
@@ -139,22 +139,22 @@ func expectSame(_ a: BundleContents, _ b: BundleContents) {
   @Test func writersRefuseWhatReadersWould() throws {
     var contents = try Sample.contents()
     contents.records["manifest"] = 1
-    expectFailure(.invalidValue) { _ = try BundleWriter().bytes(of: contents) }
+    expectFailure(.invalidValue) { _ = try Sample.writer().bytes(of: contents) }
     contents = try Sample.contents()
     contents.graphs.append(contents.graphs[0])
-    expectFailure(.malformedInput) { _ = try BundleWriter().bytes(of: contents) }
+    expectFailure(.malformedInput) { _ = try Sample.writer().bytes(of: contents) }
     contents = try Sample.contents()
     contents.goldens = [StoredGolden(name: "a", graph: "none", inputs: [], outputs: [])]
-    expectFailure(.invalidValue) { _ = try BundleWriter().bytes(of: contents) }
+    expectFailure(.invalidValue) { _ = try Sample.writer().bytes(of: contents) }
     contents.goldens = [
       StoredGolden(name: "a", inputs: [.init("x", Tensor(scalar: Float(1)))], outputs: [])
     ]
-    expectFailure(.malformedInput) { _ = try BundleWriter().bytes(of: contents) }
+    expectFailure(.malformedInput) { _ = try Sample.writer().bytes(of: contents) }
     contents = try Sample.contents()
-    var writer = BundleWriter()
+    var writer = Sample.writer()
     writer.limits.headerBytes = 100
     expectFailure(.limitExceeded) { _ = try writer.bytes(of: contents) }
-    writer = BundleWriter()
+    writer = Sample.writer()
     writer.limits.expansionFloor = 0
     writer.limits.expansion = 1
     contents.records["zeros"] = .array(.init(repeating: 0, count: 100_000))
@@ -162,7 +162,7 @@ func expectSame(_ a: BundleContents, _ b: BundleContents) {
   }
 
   @Test func aBundleOfOperatorsThatAreNotThereSaysSo() throws {
-    let reader = try BundleReader(bytes: try BundleWriter().bytes(of: try Sample.contents()))
+    let reader = try BundleReader(bytes: try Sample.writer().bytes(of: try Sample.contents()))
     expectFailure(.unsupportedOperator, "'Add'") { _ = try reader.contents(operators: []) }
   }
 }

@@ -35,18 +35,18 @@ import Testing
 
   @Test func graphsWithinNodesReadBack() throws {
     let contents = try InnerGraphBundleTests.contents()
-    let bytes = try BundleWriter().bytes(of: contents)
+    let bytes = try Sample.writer().bytes(of: contents)
     let reader = try BundleReader(bytes: bytes)
     let again = try reader.contents(operators: allOperators)
     #expect(again.graph() == contents.graph())
     #expect(try reader.graphText().hasPrefix("graph 2\n"))
-    #expect(try BundleWriter().bytes(of: again) == bytes)
+    #expect(try Sample.writer().bytes(of: again) == bytes)
     // The weights of four graphs and the flag of two, once each.
     #expect(reader.header.tensors.count == 2)
   }
 
   @Test func graphsWithoutInnerOnesAreStillVersionOne() throws {
-    let reader = try BundleReader(bytes: try BundleWriter().bytes(of: try Sample.contents()))
+    let reader = try BundleReader(bytes: try Sample.writer().bytes(of: try Sample.contents()))
     #expect(try reader.graphText().hasPrefix("graph 1\n"))
   }
 
@@ -61,7 +61,7 @@ import Testing
       graph = outer
     }
     expectFailure(.limitExceeded) {
-      _ = try BundleWriter().bytes(
+      _ = try Sample.writer().bytes(
         of: BundleContents(graph, manifest: BundleManifest(tool: "tests", profile: "float")))
     }
   }

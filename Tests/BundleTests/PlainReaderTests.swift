@@ -35,24 +35,25 @@ import Testing
   }
 
   @Test func bothReadWhatTheWriterWrites() throws {
-    try expectAgreement(try BundleWriter().bytes(of: try Sample.joined()))
-    try expectAgreement(try BundleWriter().bytes(of: try Sample.coded()))
-    try expectAgreement(try BundleWriter().bytes(of: try Sample.contents()))
+    try expectAgreement(try Sample.writer().bytes(of: try Sample.joined()))
+    try expectAgreement(try Sample.writer().bytes(of: try Sample.coded()))
+    try expectAgreement(try Sample.writer().bytes(of: try Sample.banked()))
+    try expectAgreement(try Sample.writer().bytes(of: try Sample.contents()))
     try expectAgreement(
-      try BundleWriter(signingKey: try Sample.key()).bytes(of: try Sample.contents()))
+      try Sample.writer(signingKey: try Sample.key()).bytes(of: try Sample.contents()))
   }
 
   /// Writes the committed bundles of a new version of the format; see `golden/bundles/README.md`.
   @Test(.enabled(if: ProcessInfo.processInfo.environment["WRITE_GOLDENS"] != nil))
   func writeGoldenBundles() throws {
     let folder = Sample.root.appending(path: "golden/bundles/v1").path()
-    try BundleWriter().write(try Sample.contents(), to: folder + "/sample.maq")
-    try BundleWriter(signingKey: try Sample.key())
+    try Sample.writer().write(try Sample.contents(), to: folder + "/sample.maq")
+    try Sample.writer(signingKey: try Sample.key())
       .write(try Sample.contents(), to: folder + "/sample-signed.maq")
-    try BundleWriter().write(
+    try Sample.writer().write(
       try Sample.joined(),
       to: Sample.root.appending(path: "golden/bundles/v2/joined.maq").path())
-    try BundleWriter().write(
+    try Sample.writer().write(
       try Sample.coded(), to: Sample.root.appending(path: "golden/bundles/v3/coded.maq").path())
   }
 

@@ -33,15 +33,15 @@ struct RejectedCorpus {
   let coded: [UInt8]
 
   init() throws {
-    good = try BundleWriter().bytes(of: try Sample.contents())
-    joined = try BundleWriter().bytes(of: try Sample.joined())
-    coded = try BundleWriter().bytes(of: try Sample.coded())
-    signed = try BundleWriter(signingKey: try Sample.key()).bytes(of: try Sample.contents())
+    good = try Sample.writer().bytes(of: try Sample.contents())
+    joined = try Sample.writer().bytes(of: try Sample.joined())
+    coded = try Sample.writer().bytes(of: try Sample.coded())
+    signed = try Sample.writer(signingKey: try Sample.key()).bytes(of: try Sample.contents())
   }
 
   func all() throws -> [Rejected] {
     try truncated() + preambles() + headers() + jsonForms() + frames() + tensors() + contents()
-      + joins() + signatures() + codings()
+      + joins() + banks() + signatures() + codings()
   }
 
   private var headerEnd: Int { 64 + Int(good[16]) | Int(good[17]) << 8 }

@@ -119,6 +119,46 @@ enum Sample {
     return contents
   }
 
+  /// A memory of int8, and a bank that may take the place of its own.
+  static func banked(scale: Float = 0.5) throws -> BundleContents {
+    func integers(_ rows: Int, _ columns: Int, axis: Int, _ seed: Int, scale: Float) throws
+      -> Tensor
+    {
+      let shape = try Shape([rows, columns])
+      return Tensor(
+        shape, (0..<shape.count).map { Int8(truncatingIfNeeded: $0 * 37 + seed) },
+        quantization: QuantizationParameters(
+          perChannel: [Float](repeating: scale, count: shape[axis]), axis: axis))
+    }
+    var graph = Graph()
+    let x = try graph.addInput("x", TensorType(.float32, [.symbol("N"), 2]))
+    let keys = graph.addConstant(try integers(3, 2, axis: 0, 1, scale: 0.25), named: "keys")
+    let values = graph.addConstant(try integers(3, 4, axis: 1, 2, scale: 0.25), named: "values")
+    let read = try graph.append(MemoryRead(), named: "read", to: [x, keys, values])
+    try graph.addOutput("y", try graph.appendOne(Relu(), named: "y", to: [read[0]]))
+    var contents = try contents()
+    contents.graphs = [.init("main", graph)]
+    contents.goldens = []
+    contents.banks = StoredBanks(others: [
+      StoredBank(
+        name: "speaker",
+        entries: [
+          .init(
+            graph: "main", memory: "read", keys: try integers(3, 2, axis: 0, 3, scale: scale),
+            values: try integers(3, 4, axis: 1, 4, scale: 0.5))
+        ])
+    ])
+    contents.bankTensors = [graph.constant(keys), graph.constant(values)].compactMap { $0 }
+    return contents
+  }
+
+  /// Writes small bundles as versions 1 and 2, so that all versions have their tests.
+  static func writer(signingKey: SigningKey? = nil) -> BundleWriter {
+    var writer = BundleWriter(signingKey: signingKey)
+    writer.codedBytes = 128 << 10
+    return writer
+  }
+
   static let root = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "../..").standardized
 

@@ -81,14 +81,14 @@ import Testing
   }
 
   @Test func weightsAreCodedAndFloatsAreInPlanes() throws {
-    let bytes = try BundleWriter().bytes(of: try Sample.coded())
+    let bytes = try Sample.writer().bytes(of: try Sample.coded())
     let reader = try BundleReader(bytes: bytes)
     #expect(reader.version == 3)
     let codings = Set(reader.header.sections.filter { $0.kind == .tensors }.map(\.coding))
     #expect(codings.isSuperset(of: [.rans, .planes]))
     let contents = try reader.contents(operators: Sample.operators)
     expectSame(try Sample.coded(), contents)
-    #expect(try BundleWriter().bytes(of: contents) == bytes)
+    #expect(try Sample.writer().bytes(of: contents) == bytes)
     var joined = try Sample.coded()
     joined.graphs += try Sample.joined().graphs
     joined.join = try Sample.joined().join.map {
@@ -96,7 +96,7 @@ import Testing
         family: $0.family, parts: [.init(graph: "main", role: "main")] + $0.parts,
         links: $0.links, settings: $0.settings)
     }
-    let both = try BundleReader(bytes: try BundleWriter().bytes(of: joined))
+    let both = try BundleReader(bytes: try Sample.writer().bytes(of: joined))
     #expect(both.version == 3)
     expectSame(joined, try both.contents(operators: Sample.operators))
   }

@@ -240,7 +240,7 @@ private func roundingQuality(_ rounding: WeightRounding) throws -> Double {
   }
 }
 
-/// `Q57`: of one layer, the share is that of its own sums.
+/// `Q57`: of one layer, the share is that of its own sums, a sixteenth of it in power where they stay float.
 @Test func weightNoiseSetsTheCoarsestStep() throws {
   var graph = Graph()
   let x = try graph.addInput("x", TensorType(.float32, try Shape([64, 48])))
@@ -265,8 +265,8 @@ private func roundingQuality(_ rounding: WeightRounding) throws -> Double {
     return try #require(stored.quantization?.scales)
   }
   let usual = try scales(0)
-  let expected = result * (4 / (variance * 48)).squareRoot()
-  for (scale, own) in zip(try scales(4), usual) {
+  let expected = result / 4 * (64 / (variance * 48)).squareRoot()
+  for (scale, own) in zip(try scales(64), usual) {
     #expect(abs(Double(scale) / max(expected, Double(own)) - 1) < 0.02)
   }
   #expect(try scales(1e-6) == usual)

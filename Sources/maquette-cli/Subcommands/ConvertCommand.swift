@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Maquette
 import TensorCore
 
@@ -133,8 +134,10 @@ struct ConversionArguments: ParsableArguments {
       valueName: "dB"))
   var minSqnr: Double?
 
-  @Option(name: .long, help: "Threads to calibrate on; results do not depend on it.")
-  var threads = 1
+  @Option(
+    name: .long,
+    help: "Threads to calibrate on, by default one for each core; results do not depend on it.")
+  var threads: Int?
 
   @Option(
     name: .long,
@@ -192,7 +195,7 @@ struct ConversionArguments: ParsableArguments {
       }
       request.leastRatio = minSqnr
     }
-    request.threads = threads
+    request.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
     request.box = try FaceBox.parse(face.faceBox)
     if let stopAfter { request.stopAfter = stopAfter }
     return request
