@@ -76,6 +76,38 @@ import Testing
     #expect(parts?.parts.map(\.role) == ["lip-reader", "audio-visual", "target"])
   }
 
+  /// The stages of checkpoints, with the memory by itself or with what answers.
+  @Test(arguments: [
+    (["gru-front-d1", "gru-memory-d1", "gru-words-d1"], ["visual-front", "memory", "back-end"]),
+    (["gru-front-d3", "gru-memory-d3", "gru-words-d3"], ["visual-front", "memory", "back-end"]),
+    (
+      ["gru-front-d3", "gru-reader-d1", "gru-hearing-d1"],
+      ["visual-front", "back-end", "audio-front"]
+    ),
+    (["heads-front-d1", "heads-reader-d1"], ["visual-front", "back-end"]),
+    (["gru-front-d1", "speech-reader-d1"], ["visual-front", "back-end"]),
+  ])
+  func stagesAreRecognised(names: [String], roles: [String]) throws {
+    let graphs = try names.map { (name: $0, graph: try graph("tiny/\($0)")) }
+    let model = try #require(FamilyModel(graphs))
+    #expect(model.parts.map(\.role) == roles)
+    #expect(model.parts[0].trait("feature-width") == "8")
+    #expect(model.parts[0].trait("frames") == "29")
+    let answers = roles.count { ["memory", "back-end"].contains($0) }
+    #expect(model.links.count == answers)
+    #expect(model.links.map(\.from.port) == Array(["features", "recalled"].prefix(answers)))
+    // What only goes with a front claims nothing by itself.
+    for (part, named) in zip(model.parts, graphs) where part.role != "visual-front" {
+      #expect(FamilyModel(named.graph) == nil, "\(named.name)")
+    }
+    #expect(FamilyModel(graphs[0].graph)?.parts[0].role == "visual-front")
+  }
+
+  @Test(arguments: ["AveragePool", "MaxPool", "Conv"])
+  func aFrontThatLacksOnePartIsNone(kind: String) throws {
+    #expect(FamilyModel(try graph("tiny/gru-front-d1").cut(kind)) == nil)
+  }
+
   @Test(arguments: ["Softmax", "MaxPool", "Conv", "Div"])
   func aGraphThatLacksOnePartIsNoBridge(kind: String) throws {
     let cut = try graph("gru-d1").cut(kind)

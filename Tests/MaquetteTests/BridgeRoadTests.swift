@@ -48,9 +48,40 @@ import Testing
     #expect(outcome.passed, "\(outcome.text)")
   }
 
-  @Test func theTrainedHeadsGiveWhatPyTorchGives() throws {
-    var verification = Verification(model: file("heads-d1.onnx"))
-    verification.golden = file("heads")
+  /// A network in the stages of its checkpoint says what it says as one graph.
+  @Test(arguments: [
+    ["gru-front-d1", "gru-memory-d3", "gru-words-d1"], ["gru-front-d3", "gru-reader-d1"],
+  ])
+  func stagesSayWhatTheWholeSays(stages: [String]) throws {
+    let conversion = Conversion(
+      models: stages.map { ($0, file("tiny/\($0).onnx")) }, output: path("stages.maq"))
+    #expect(try conversion.run().passed)
+    func say(_ model: String) throws -> [String: Double] {
+      var request = Execution(model: model, output: path("out"))
+      request.media.video = Self.lips.appending(path: "word-family").path()
+      request.media.options = ["flip": "yes"]
+      return try request.run().figures
+    }
+    let (apart, whole) = (try say(path("stages.maq")), try say(file("tiny/gru-d2.onnx")))
+    #expect(apart["class_lips"] == whole["class_lips"])
+    let difference = (apart["probability_lips"] ?? 0) - (whole["probability_lips"] ?? 1)
+    #expect(abs(difference) < 1e-5)
+  }
+
+  @Test func stagesThatLackOneAreNamed() throws {
+    let conversion = Conversion(
+      models: ["gru-front-d1", "gru-words-d1"].map { ($0, file("tiny/\($0).onnx")) },
+      output: path("stages.maq"))
+    _ = try conversion.run()
+    var request = Execution(model: path("stages.maq"), output: path("out"))
+    request.media.video = Self.lips.appending(path: "word-family").path()
+    #expect(#expect(throws: ModelError.self) { try request.run() }?.code == .missingInput)
+  }
+
+  @Test(arguments: ["heads", "tcn"])
+  func trainedNetworksGiveWhatPyTorchGives(network: String) throws {
+    var verification = Verification(model: file("\(network)-d1.onnx"))
+    verification.golden = file(network)
     #expect(try verification.run().passed)
   }
 

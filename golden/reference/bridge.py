@@ -15,9 +15,11 @@ from torch import nn
 
 import audio_lip_memory
 import bridge_heads
+import bridge_shapes
+from bridge_shapes import BANDS
 
 IMAGE_SIZE = 112
-BANDS, COLUMNS_PER_FRAME = 80, 4
+COLUMNS_PER_FRAME = 4
 
 
 @dataclass(frozen=True)
@@ -73,68 +75,17 @@ class BasicBlock(nn.Module):
         return self.relu2(y + (x if self.downsample is None else self.downsample(x)))
 
 
-class ResNet(nn.Module):
+class ResNet(bridge_shapes.Stages):
     def __init__(self, stages):
-        super().__init__()
-        previous = stages[0]
-        for k, width in enumerate(stages):
-            stride = 1 if k == 0 else 2
-            setattr(self, f"layer{k + 1}", nn.Sequential(
-                BasicBlock(previous, width, stride), BasicBlock(width, width)))
-            previous = width
+        super().__init__(stages, BasicBlock, lambda width: BasicBlock(width, width))
         self.avgpool = nn.AvgPool2d(3)  # of a 4×4 map: the last row and column go unread
 
     def forward(self, x):
-        for k in range(1, 5):
-            x = getattr(self, f"layer{k}")(x)
-        return self.avgpool(x).flatten(1)
+        return self.avgpool(super().forward(x)).flatten(1)
 
 
-def frontend(width):
-    return nn.Sequential(
-        nn.Conv3d(1, width, (5, 7, 7), (1, 2, 2), (2, 3, 3), bias=False), nn.BatchNorm3d(width),
-        nn.PReLU(width), nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)))
-
-
-def frame_by_frame(x):
-    """(B, C, T, H, W) to (B·T, C, H, W)."""
-    b, c, t, h, w = x.shape
-    return x.transpose(1, 2).reshape(b * t, c, h, w)
-
-
-class VisualFront(nn.Module):
-    """(B, 1, T, 112, 112) to (B, T, feature)."""
-
-    def __init__(self, c: Configuration):
-        super().__init__()
-        self.frontend = frontend(c.stages[0])
-        self.resnet = ResNet(c.stages)
-        self.dropout = nn.Dropout(0.3)
-
-    def forward(self, video):
-        b, t = video.shape[0], video.shape[2]
-        y = self.resnet(frame_by_frame(self.frontend(video)))
-        return self.dropout(y).view(b, t, -1)
-
-
-class AudioFront(nn.Module):
-    """(B, 1, 80, 4·T) to (B, T, feature)."""
-
-    def __init__(self, c: Configuration):
-        super().__init__()
-        a, b = c.audio_widths
-        self.frontend = nn.Sequential(
-            nn.Conv2d(1, a, 3, 2, 1), nn.BatchNorm2d(a), nn.PReLU(a),
-            nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.PReLU(b))
-        self.Res_block = nn.Sequential(BasicBlock(b, b, activation=nn.ReLU))
-        self.dropout = nn.Dropout(0.3)
-        self.Linear = nn.Linear(b * BANDS // 4, c.feature)
-
-    def forward(self, audio):
-        y = self.Res_block(self.frontend(audio))  # (B, C, 20, T)
-        b, c, f, t = y.shape
-        y = y.permute(0, 3, 1, 2).reshape(b, t, c * f)
-        return self.Linear(self.dropout(y))
+def sound_block(width):
+    return nn.Sequential(BasicBlock(width, width, activation=nn.ReLU))
 
 
 class Memory(audio_lip_memory.Memory):
@@ -213,8 +164,8 @@ class Bridge(nn.Module):
     def __init__(self, c: Configuration, back: str):
         super().__init__()
         self.configuration, self.kind = c, back
-        self.v_front = VisualFront(c)
-        self.a_front = AudioFront(c)
+        self.v_front = bridge_shapes.VisualFront(c.stages, ResNet, 0.3)
+        self.a_front = bridge_shapes.AudioFront(c.audio_widths, c.feature, sound_block, 0.3)
         self.mem = Memory(c.feature, c.slots[back])
         self.back = BACKS[back](c)
 
@@ -226,10 +177,24 @@ class Bridge(nn.Module):
         fused = self.mem.fuse(rows, torch.matmul(address, self.mem.value))
         return fused.view(b, t, -1), address
 
-    def forward(self, video):
-        fused, address = self.associate(self.v_front(video))
+    def answer(self, feature):
+        fused, address = self.associate(feature)
         answer = self.back(fused)
         return (answer[1] if self.kind == "speech" else answer), address
+
+    def forward(self, video):
+        return self.answer(self.v_front(video))
+
+
+class Stage(nn.Module):
+    """A network from its features on: `forward` is one of its methods."""
+
+    def __init__(self, network, forward):
+        super().__init__()
+        self.network, self.call = network, forward
+
+    def forward(self, feature):
+        return self.call(feature)
 
 
 class AudioVisual(nn.Module):

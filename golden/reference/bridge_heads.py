@@ -4,7 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-RADIUS = 16.0
+import bridge_shapes
+from audio_lip_memory import RADIUS
+
 PAPER_PARAMETERS = {
     "visual_front": 15_388_800, "audio_front": 4_102_528, "memory": 2_740_736, "tcn": 38_136_308}
 
@@ -63,59 +65,21 @@ class ImprovedBlock(nn.Module):
         return self.res_layer(x) + (x if self.shortcut_layer is None else self.shortcut_layer(x))
 
 
-class ImprovedResNet(nn.Module):
+def plain_block(width):
+    return ImprovedBlock(width, width, 1, False)
+
+
+class ImprovedResNet(bridge_shapes.Stages):
     def __init__(self, stages):
-        super().__init__()
-        previous = stages[0]
-        for k, width in enumerate(stages):
-            stride = 1 if k == 0 else 2
-            setattr(self, f"layer{k + 1}", nn.Sequential(
-                ImprovedBlock(previous, width, stride, True),
-                ImprovedBlock(width, width, 1, False)))
-            previous = width
+        super().__init__(
+            stages, lambda inputs, outputs, stride: ImprovedBlock(inputs, outputs, stride, True), plain_block)
+        last = stages[-1]
         self.out_layer = nn.Sequential(
-            nn.BatchNorm2d(previous), nn.Dropout(0.4), nn.Flatten(),
-            nn.Linear(previous * 16, previous), nn.LayerNorm(previous))
+            nn.BatchNorm2d(last), nn.Dropout(0.4), nn.Flatten(),
+            nn.Linear(last * 16, last), nn.LayerNorm(last))
 
     def forward(self, x):
-        for k in range(1, 5):
-            x = getattr(self, f"layer{k}")(x)
-        return self.out_layer(x)
-
-
-class VisualFront(nn.Module):
-    def __init__(self, c):
-        super().__init__()
-        import bridge
-
-        self.frontend = bridge.frontend(c.stages[0])
-        self.resnet = ImprovedResNet(c.stages)
-
-    def forward(self, video):
-        import bridge
-
-        b, t = video.shape[0], video.shape[2]
-        return self.resnet(bridge.frame_by_frame(self.frontend(video))).view(b, t, -1)
-
-
-class AudioFront(nn.Module):
-    def __init__(self, c):
-        super().__init__()
-        a, b = c.audio_widths
-        self.frontend = nn.Sequential(
-            nn.Conv2d(1, a, 3, 2, 1), nn.BatchNorm2d(a), nn.PReLU(a),
-            nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.PReLU(b))
-        self.Res_block = ImprovedBlock(b, b, 1, False)
-        self.norm = nn.BatchNorm2d(b)
-        self.dropout = nn.Dropout(0.4)
-        self.Linear = nn.Linear(b * 20, c.feature)
-        self.out_norm = nn.LayerNorm(c.feature)
-
-    def forward(self, audio):
-        y = self.norm(self.Res_block(self.frontend(audio)))
-        b, c, f, t = y.shape
-        y = y.permute(0, 3, 1, 2).reshape(b, t, c * f)
-        return self.out_norm(self.Linear(self.dropout(y)))
+        return self.out_layer(super().forward(x))
 
 
 class MultiHeadMemory(nn.Module):
@@ -195,8 +159,9 @@ class MultiHeadBridge(nn.Module):
     def __init__(self, c):
         super().__init__()
         self.configuration = c
-        self.v_front = VisualFront(c)
-        self.a_front = AudioFront(c)
+        self.v_front = bridge_shapes.VisualFront(c.stages, ImprovedResNet)
+        self.a_front = bridge_shapes.AudioFront(
+            c.audio_widths, c.feature, plain_block, 0.4, (nn.BatchNorm2d, nn.LayerNorm))
         self.mem = MultiHeadMemory(c.feature, c.feature, c.heads, c.head_slots)
         self.back = Back(c)
         if c.name == "paper":
@@ -204,9 +169,11 @@ class MultiHeadBridge(nn.Module):
                                  ("memory", self.mem), ("tcn", self.back)):
                 assert sum(p.numel() for p in module.parameters()) == PAPER_PARAMETERS[name], name
 
-    def forward(self, video):
-        feature = self.v_front(video)
+    def answer(self, feature):
         b, t, width = feature.shape
         rows, address = self.mem(feature.reshape(b * t, width))
         logits, _ = self.back(rows.view(b, t, width))
         return logits, address
+
+    def forward(self, video):
+        return self.answer(self.v_front(video))

@@ -12,6 +12,10 @@ the trainers left denoiser-small.pt, gru.pt, tcn.pt and speech.pt; other weights
 | body, primary-head, auxiliary-head      | the same in the parts that adaptation needs |
 | mask                                    | where the auxiliary loss counts            |
 | gru, tcn, heads                         | lips to words                              |
+| gru-front, heads-front                  | lips to features                           |
+| gru-hearing                             | sound to features                          |
+| gru-memory, gru-words, gru-reader       | features to features that recall, those to words, both |
+| heads-reader, speech-reader             | features to words, and to a mel spectrogram |
 | gru-audio-visual, gru-target            | with sound; what the sound addresses       |
 | speech, speech-target                   | lips to a mel spectrogram; the same of it  |
 """
@@ -46,6 +50,14 @@ BRIDGES = {
     "heads": (("video",), ("logits", "address")),
     "gru-audio-visual": (("video", "audio"), ("logits",)),
     "gru-target": (("audio",), ("address",)),
+    "gru-front": (("video",), ("features",)),
+    "gru-hearing": (("audio",), ("features",)),
+    "gru-memory": (("features",), ("recalled", "address")),
+    "gru-words": (("recalled",), ("logits",)),
+    "gru-reader": (("features",), ("logits", "address")),
+    "heads-front": (("video",), ("features",)),
+    "heads-reader": (("features",), ("logits", "address")),
+    "speech-reader": (("features",), ("mel", "address")),
     "speech": (("video",), ("mel", "address")),
     "speech-target": (("audio",), ("address",)),
 }
@@ -115,7 +127,18 @@ def bridge_graph(graph, size, checkpoint, frames):
         return bridge.AudioVisual(network), example
     if graph.endswith("target"):
         return bridge.Target(network), example[1:]
-    return network, example[:1]
+    stage = graph.partition("-")[2]
+    if not stage:
+        return network, example[:1]
+    if stage == "front":
+        return network.v_front, example[:1]
+    if stage == "hearing":
+        return network.a_front, example[1:]
+    with torch.no_grad():
+        features = network.v_front(video)
+        if stage == "words":
+            return network.back, network.associate(features)[:1]
+    return bridge.Stage(network, network.associate if stage == "memory" else network.answer), (features,)
 
 
 def main():

@@ -70,11 +70,17 @@ extension AssociativeBridge {
     let flip = try media.flag("flip")
     let iterations = Int(try media.number("iterations", in: 1...1000) ?? 60)
     var spoken: Tensor?
-    if let part = model.part("speech") {
-      spoken = try speak(part, video, media, iterations, host)
-    }
-    guard let reader = model.part("lip-reader") ?? model.part("audio-visual") else {
-      if let target = model.part("target"), let speech = model.part("speech") {
+    let speaking = road(model, to: "mel-port", whole: "speech")
+    let reading = road(model, to: "logits-port", whole: "lip-reader")
+    if let speaking { spoken = try speak(speaking, video, media, iterations, host) }
+    guard let reader = reading?.first ?? model.part("audio-visual") else {
+      guard let speech = speaking?.first else {
+        throw ModelError(
+          .missingInput,
+          "the model reads and says nothing: it has \(model.parts.map(\.role).joined(separator: ", ")); "
+            + "a visual-front goes with a back-end, and with a memory where that has none")
+      }
+      if let target = model.part("target") {
         try listen(target, try middle(video.count, speech).count, media, spoken, host)
       }
       return
@@ -82,15 +88,14 @@ extension AssociativeBridge {
     let frames = try middle(video.count, reader)
     let clip = try clip(video, frames, media.box)
     var address: Tensor?
-    if let part = model.part("lip-reader") {
-      let input = part.inputs[0].name
-      let outputs = try host.run(part, [input: clip])
-      var logits = try wanted(outputs, part, "logits-port")
+    if let reading {
+      let made = try follow(reading, clip, host)
+      var logits = try wanted(made, "logits-port")
       if flip, !host.isCalibrating {
-        let other = try wanted(try host.run(part, [input: mirrored(clip)]), part, "logits-port")
+        let other = try wanted(try follow(reading, mirrored(clip), host), "logits-port")
         logits = Tensor(logits.shape, zip(logits.floats(), other.floats()).map { $0 + $1 })
       }
-      address = part.trait("address-port").flatMap { outputs[$0] }
+      address = made["address-port"]
       if let address { try host.show(.rows("address", address)) }
       try say(logits, "lips", model, host)
     }
@@ -101,10 +106,9 @@ extension AssociativeBridge {
           uniqueKeysWithValues: part.inputs.map {
             ($0.name, $0.type.dimensions?.count == 5 ? clip : heard)
           })
-        try say(
-          try wanted(try host.run(part, inputs), part, "logits-port"), "lips-and-sound", model, host
-        )
-      } else if model.part("lip-reader") == nil {
+        let made = named(part, try host.run(part, inputs))
+        try say(try wanted(made, "logits-port"), "lips-and-sound", model, host)
+      } else if reading == nil {
         throw ModelError(.missingInput, "lips with sound need a recording: give --audio")
       }
     } else if media.recording != nil, model.part("target") == nil {
@@ -124,12 +128,12 @@ extension AssociativeBridge {
   }
 
   private static func wanted(
-    _ outputs: [String: Tensor], _ part: FamilyModel.Part, _ trait: String
+    _ made: [String: Tensor], _ trait: String
   ) throws(ModelError) -> Tensor {
-    guard let tensor = part.trait(trait).flatMap({ outputs[$0] }) else {
-      throw ModelError(.missingInput, "part '\(part.name)' gave no output")
+    guard let tensor = made[trait] else {
+      throw ModelError(.missingInput, "the model gave no \(trait.dropLast(5))")
     }
-    return tensor.dequantized()
+    return tensor
   }
 
   /// The five words that are most probable.
@@ -168,8 +172,8 @@ extension AssociativeBridge {
     _ host: any FamilyHost
   ) throws(ModelError) {
     guard let recording = media.recording else { return }
-    let outputs = try host.run(part, [part.inputs[0].name: try heard(recording, frames)])
-    let target = try wanted(outputs, part, "address-port")
+    let target = try wanted(
+      try follow([part], try heard(recording, frames), host), "address-port")
     guard !host.isCalibrating else { return }
     try host.show(.rows("target-address", target))
     guard let source, source.shape == target.shape, let slots = target.shape.dimensions.last
@@ -197,10 +201,10 @@ extension AssociativeBridge {
   /// Lips to speech: windows of as many frames as the network takes, the last one flush with the end. Returns
   /// what they address, a row a frame and window.
   private static func speak(
-    _ part: FamilyModel.Part, _ video: FrameFolder, _ media: MediaInputs, _ iterations: Int,
+    _ road: [FamilyModel.Part], _ video: FrameFolder, _ media: MediaInputs, _ iterations: Int,
     _ host: any FamilyHost
   ) throws(ModelError) -> Tensor? {
-    let window = part.trait("frames").flatMap { Int($0) } ?? video.count
+    let window = road[0].trait("frames").flatMap { Int($0) } ?? video.count
     guard video.count >= window else {
       throw ModelError(
         .invalidValue,
@@ -211,23 +215,19 @@ extension AssociativeBridge {
     var addresses: [Tensor] = []
     var start = 0
     while true {
-      let outputs = try host.run(
-        part,
-        [part.inputs[0].name: try clip(video, start..<start + window, media.box)])
-      let made = try wanted(outputs, part, "mel-port").doubles()
-      guard made.count == bands * window * columnsPerFrame else {
+      let made = try follow(road, try clip(video, start..<start + window, media.box), host)
+      let part = try wanted(made, "mel-port").doubles()
+      guard part.count == bands * window * columnsPerFrame else {
         throw ModelError(
-          .shapeMismatch, "\(made.count / bands) columns of speech for \(window) frames")
+          .shapeMismatch, "\(part.count / bands) columns of speech for \(window) frames")
       }
       for band in 0..<bands {
         for column in 0..<window * columnsPerFrame {
           mel[band * columns + start * columnsPerFrame + column] =
-            made[band * window * columnsPerFrame + column]
+            part[band * window * columnsPerFrame + column]
         }
       }
-      if let address = part.trait("address-port").flatMap({ outputs[$0] }) {
-        addresses.append(address.dequantized())
-      }
+      if let address = made["address-port"] { addresses.append(address) }
       host.progress(start + window, of: video.count)
       guard start + window < video.count else { break }
       start = min(start + window, video.count - window)

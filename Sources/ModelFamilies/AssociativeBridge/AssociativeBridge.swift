@@ -10,10 +10,14 @@ extension ModelFamily {
   package static let associativeBridge = ModelFamily(
     name: "associative-bridge",
     title: "associative bridge from lips to speech",
-    roles: ["lip-reader", "audio-visual", "speech", "target"],
-    supporting: ["target"],
+    roles: [
+      "lip-reader", "audio-visual", "speech", "target", "visual-front", "audio-front", "memory",
+      "back-end",
+    ],
+    supporting: ["target", "audio-front", "memory", "back-end"],
     recognise: AssociativeBridge.recognise,
     nearMiss: AssociativeBridge.nearMiss,
+    links: AssociativeBridge.links,
     settings: [Option("words", "the words of the classes, one a line")],
     options: [
       Option("flip", "yes: read the mirrored frames as well, and add what both say"),
@@ -40,9 +44,6 @@ package enum AssociativeBridge {
     let view = GraphView(graph)
     let video = graph.inputs.first { isVideo(view.extents($0.value)) }
     let audio = graph.inputs.first { isAudio(view.extents($0.value)) }
-    guard video != nil || audio != nil,
-      graph.inputs.count == (video == nil ? 0 : 1) + (audio == nil ? 0 : 1)
-    else { return nil }
     var traits: [ModelFamily.Trait] = []
     if let video, let frames = view.extents(video.value)?[2] {
       traits.append(.init("frames", "\(frames)"))
@@ -61,23 +62,34 @@ package enum AssociativeBridge {
       memories.contains { leads(from: $0.value, to: port.value, view) }
     }
     if let address { traits.append(.init("address-port", address.name)) }
-    guard video != nil else {
+    if video == nil, audio != nil, graph.inputs.count == 1, address != nil, rest.isEmpty,
+      memories.count == 1
+    {
       // Sound alone: it addresses the values that lips recall.
-      guard address != nil, rest.isEmpty, memories.count == 1 else { return nil }
       return .init("target", traits)
     }
-    guard hasFront(view), rest.count == 1, let extents = view.extents(rest[0].value) else {
-      return nil
+    guard rest.count == 1, let answer = Answer(rest[0], view) else { return nil }
+    traits += answer.traits
+    switch (video != nil, audio != nil, graph.inputs.count) {
+    case (true, false, 1):
+      guard hasFront(view) else { return nil }
+      if case .features = answer { return seesOnly(view) ? .init("visual-front", traits) : nil }
+      guard !memories.isEmpty else { return nil }
+      traits.append(.init("back-end", backEnd(view)))
+      return .init(answer.isSpeech ? "speech" : "lip-reader", traits)
+    case (true, true, 2):
+      guard hasFront(view), memories.isEmpty, case .words = answer else { return nil }
+      return .init("audio-visual", traits + [.init("back-end", backEnd(view))])
+    case (false, true, 1):
+      guard memories.isEmpty, case .features = answer, hearsOnly(view) else { return nil }
+      return .init("audio-front", traits)
+    case (false, false, 1):
+      guard isFeatures(view.extents(graph.inputs[0].value)) else { return nil }
+      if case .features = answer { return memories.count == 1 ? .init("memory", traits) : nil }
+      guard view.count("GRU") > 0 || view.count("Conv") > 0 else { return nil }
+      return .init("back-end", traits + [.init("back-end", backEnd(view))])
+    default: return nil
     }
-    traits.append(.init("back-end", backEnd(view)))
-    if extents.count == 3, extents[1] == bands {
-      guard audio == nil, !memories.isEmpty else { return nil }
-      return .init("speech", traits + [.init("mel-port", rest[0].name)])
-    }
-    guard extents.count == 2, let classes = extents[1], classes > 1 else { return nil }
-    traits += [.init("classes", "\(classes)"), .init("logits-port", rest[0].name)]
-    if audio != nil { return memories.isEmpty ? .init("audio-visual", traits) : nil }
-    return memories.isEmpty ? nil : .init("lip-reader", traits)
   }
 
   /// Told for graphs that watch a clip of square grey frames, N×1×T×S×S.
@@ -107,34 +119,6 @@ package enum AssociativeBridge {
       missing.append("one output N×classes or N×\(bands)×C besides the address")
     }
     return missing
-  }
-
-  private static func isVideo(_ extents: [Int?]?) -> Bool {
-    guard let extents, extents.count == 5 else { return false }
-    return extents[1] == 1 && extents[3] == side && extents[4] == side
-  }
-
-  private static func isAudio(_ extents: [Int?]?) -> Bool {
-    guard let extents, extents.count == 4 else { return false }
-    return extents[1] == 1 && extents[2] == bands
-  }
-
-  /// A convolution over time and space before all others, and a pooling over space.
-  private static func hasFront(_ view: GraphView) -> Bool {
-    view.graph.nodes.contains { node in
-      guard view.kind(node) == "Conv", let weight = node.inputs[1],
-        let extents = view.extents(weight)
-      else { return false }
-      return extents.count == 5 && Array(extents.dropFirst()) == [1, 5, 7, 7]
-    }
-      && view.graph.nodes.contains { node in
-        view.kind(node) == "MaxPool" && view.graph.type(node.outputs[0]).rank == 5
-      }
-  }
-
-  private static func backEnd(_ view: GraphView) -> String {
-    if view.count("GRU") > 0 { return "gru" }
-    return view.count("LayerNormalization") > 0 ? "temporal-with-memories" : "temporal"
   }
 
   /// An address of slots in a graph as it was imported.
@@ -202,6 +186,12 @@ package enum AssociativeBridge {
         .init(
           output: mel, measure: .meanError(atMost: 0.05),
           reason: "a twentieth of the half range is less than a decibel and a half"))
+    }
+    if let features = part.trait("features-port") {
+      agreements.append(
+        .init(
+          output: features, measure: .cosine(atLeast: 0.98),
+          reason: "the angle of a feature finds its slot"))
     }
     if let address = part.trait("address-port") {
       agreements.append(
