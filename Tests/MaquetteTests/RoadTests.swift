@@ -96,7 +96,8 @@ import Testing
   @Test func aBundleExportsAsOnnxThatReadsBack() throws {
     let bundle = try convert("a.maq")
     let outcome = try Export(model: bundle, output: path("q.onnx")).run()
-    #expect(outcome.worstDecibels == .infinity, "\(outcome.text)")
+    // The memory's shares of 16 bits come back as floats; AdoptionTests has the graphs that keep their bits.
+    #expect(outcome.worstDecibels > 70, "\(outcome.text)")
     var verification = Verification(model: path("q.onnx"))
     verification.golden = Self.samples
     verification.signalToNoise = 25
