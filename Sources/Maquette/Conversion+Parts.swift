@@ -210,9 +210,10 @@ extension Conversion {
     return (parts, family)
   }
 
-  /// How the parts work together; nil for a graph by itself.
+  /// How the parts work together; nil for a graph by itself, unless it has a name of its own.
   func join(_ parts: [ModelPart], _ family: FamilyModel?) -> BundleJoin? {
-    guard parts.count > 1 || !(family?.settings ?? [:]).isEmpty else { return nil }
+    let isNamed = parts.contains { $0.name != BundleContents.mainGraph }
+    guard isNamed || !(family?.settings ?? [:]).isEmpty else { return nil }
     return BundleJoin(
       family: family?.family.name ?? "plain",
       parts: parts.map { part in

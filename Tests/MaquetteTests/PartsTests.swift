@@ -43,6 +43,12 @@ import Testing
     #expect(try again.run().text.contains("part        classifier"))
   }
 
+  @Test func onePartMayHaveAName() throws {
+    _ = try request([("reader", "classifier-d1.onnx")]).run()
+    #expect(try Inspection(of: path("p.maq")).text.contains("input      x"))
+    _ = try GraphListing(of: path("p.maq"), part: "reader")
+  }
+
   @Test func partsAreAskedForByName() throws {
     _ = try request([("a", "classifier-d1.onnx"), ("b", "classifier-d3.onnx")]).run()
     expect(.usage) {
