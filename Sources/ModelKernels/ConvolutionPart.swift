@@ -49,16 +49,40 @@ extension ConvolutionPart {
   /// A product of `rows` rows of `depth` elements with as many columns as there are channels: the rows are
   /// the positions of an image of one line.
   package init(rows: Int, depth: Int, channels: Int) {
-    let size = Triple(1, 1, rows)
-    let window = KernelWindow(
-      inputSize: size, outputSize: size, step: Triple(1, 1, 1), taps: [Triple(0, 0, 0)],
-      inputStride: KernelWindow.denseStride(size, pitch: depth),
-      outputStride: KernelWindow.denseStride(size, pitch: channels))
+    let window = KernelWindow(rows: rows, depth: depth, channels: channels)
     self.init(window: window, residualStride: window.outputStride, tapChannels: depth)
   }
 }
 
 extension ConvolutionPart {
+  /// The sets of weights that the parts of one kernel read, packed one after the other.
+  struct WeightSets: Sendable {
+    /// Output channels, taps, and elements that a tap reads.
+    let extents: [(channels: Int, taps: Int, run: Int)]
+    /// Where each set starts.
+    let offsets: [Int]
+    let byteCount: Int
+
+    /// - Parameters:
+    ///   - channels: output channels of each set.
+    ///   - size: bytes that set `index` of these extents takes.
+    init(
+      _ parts: [ConvolutionPart], channels: [Int], size: (_ index: Int) -> ck_conv_packed_size_fn
+    ) {
+      extents = channels.enumerated().map { index, count in
+        let reader = parts.first { $0.weights == index }
+        return (count, reader?.window.taps.count ?? 0, reader?.tapElements ?? 0)
+      }
+      var (offsets, bytes) = ([Int](), 0)
+      for (index, set) in extents.enumerated() {
+        offsets.append(bytes)
+        bytes += alignedByteCount(size(index)(set.channels, set.taps, set.run))
+      }
+      self.offsets = offsets
+      byteCount = bytes
+    }
+  }
+
   /// The calls of one kernel: what each part reads and writes, and its scratch.
   struct Schedule: Sendable {
     let tasks: [RowTask]

@@ -28,12 +28,11 @@ package struct FloatConvolution: Sendable {
   private let parts: [ConvolutionPart]
   /// How the parts of each set of weights are computed.
   private let ways: [Way]
-  /// Where each set of packed weights starts.
-  private let offsets: [Int]
+  private let sets: ConvolutionPart.WeightSets
   /// Packed before the first run; nil where each run packs.
   package let packed: PackedWeights?
   /// Bytes of all packed weights.
-  package let packedByteCount: Int
+  package var packedByteCount: Int { sets.byteCount }
   private let schedule: ConvolutionPart.Schedule
   private let activation: Activation
   private let isFused: Bool
@@ -80,22 +79,14 @@ package struct FloatConvolution: Sendable {
       Way(parts.filter { $0.weights == index }, channels: count, isFree: isFused)
     }
     self.ways = ways
-    var (offsets, bytes) = ([Int](), 0)
-    for (index, count) in channels.enumerated() {
-      let reader = parts.first { $0.weights == index }
-      offsets.append(bytes)
-      bytes += alignedByteCount(
-        ways[index].packedByteCount(table)(
-          count, reader?.window.taps.count ?? 0, reader?.tapElements ?? 0))
+    let sets = ConvolutionPart.WeightSets(parts, channels: channels) {
+      ways[$0].packedByteCount(table)
     }
-    self.offsets = offsets
-    packedByteCount = bytes
+    self.sets = sets
     packed = weights.map { weights in
-      PackedWeights(byteCount: bytes) { [offsets] target in
+      PackedWeights(byteCount: sets.byteCount) { target in
         for (index, set) in weights().enumerated() {
-          FloatConvolution.pack(
-            set, parts.first { $0.weights == index }, ways[index].pack(table),
-            to: target + offsets[index])
+          FloatConvolution.pack(set, index, sets, ways[index].pack(table), to: target)
         }
       }
     }
@@ -107,21 +98,18 @@ package struct FloatConvolution: Sendable {
 
   /// Packs set `index` of weights for a run, into memory of ``packedByteCount`` bytes, aligned for kernels.
   package func pack(_ weights: Weights, _ index: Int, to target: UnsafeMutableRawPointer) {
-    FloatConvolution.pack(
-      weights, parts.first { $0.weights == index }, ways[index].pack(tier.table),
-      to: target + offsets[index])
+    FloatConvolution.pack(weights, index, sets, ways[index].pack(tier.table), to: target)
   }
 
   private static func pack(
-    _ weights: Weights, _ reader: ConvolutionPart?, _ pack: ck_conv_f32_pack_fn,
-    to target: UnsafeMutableRawPointer
+    _ weights: Weights, _ index: Int, _ sets: ConvolutionPart.WeightSets,
+    _ pack: ck_conv_f32_pack_fn, to target: UnsafeMutableRawPointer
   ) {
-    let taps = reader?.window.taps.count ?? 0
-    let run = reader?.tapElements ?? 0
+    let (_, taps, run) = sets.extents[index]
     precondition(weights.values.count == weights.channels * taps * run, "weights of the taps")
     weights.values.withUnsafeBufferPointer { values in
       guard let start = values.baseAddress else { return }
-      pack(start, taps * run, 1, weights.channels, taps, run, target)
+      pack(start, weights.channels, taps, run, target + sets.offsets[index])
     }
   }
 
@@ -160,7 +148,7 @@ package struct FloatConvolution: Sendable {
         window: part.window.window(taps: schedule.taps[task.job]),
         input: input + part.inputOffset, tap_pixels: Int32(part.tapPixels),
         tap_channels: Int32(part.tapChannels), pad: 0,
-        weights: weights + offsets[part.weights], fused: isFused ? 1 : 0,
+        weights: weights + sets.offsets[part.weights], fused: isFused ? 1 : 0,
         output: output + part.outputOffset, residual_stride: part.residualStride.strides,
         epilogue: epilogue)
       ways[part.weights].run(tier.table)(

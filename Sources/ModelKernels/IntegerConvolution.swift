@@ -13,12 +13,26 @@ package struct IntegerConvolution: Sendable {
       self.values = values
       self.folded = folded
     }
+
+    /// - Parameter biases: one for each row of weights, into which the zero point's share is folded.
+    package init(_ values: [Int8], biases: ArraySlice<Int32>, zeroPoint: Int32) {
+      let k = values.count / max(biases.count, 1)
+      let folded = values.withUnsafeBufferPointer { values in
+        biases.enumerated().map { row, bias in
+          var sum: Int32 = 0
+          for weight in UnsafeBufferPointer(rebasing: values[row * k..<(row + 1) * k]) {
+            sum &+= Int32(weight)
+          }
+          return bias &- zeroPoint &* sum
+        }
+      }
+      self.init(values, folded: folded)
+    }
   }
 
   private let tier: KernelTier
   private let parts: [ConvolutionPart]
-  /// Where each set of packed weights starts.
-  private let offsets: [Int]
+  private let sets: ConvolutionPart.WeightSets
   /// Packed before the first run.
   package let packed: PackedWeights
   private let schedule: ConvolutionPart.Schedule
@@ -42,25 +56,19 @@ package struct IntegerConvolution: Sendable {
     self.pad = pad
     self.parts = parts
     let table = tier.table
-    let sets = channels.enumerated().map { index, count in
-      let reader = parts.first { $0.weights == index }
-      return (channels: count, taps: reader?.window.taps.count ?? 0, run: reader?.tapElements ?? 0)
+    let sets = ConvolutionPart.WeightSets(parts, channels: channels) { _ in
+      table.conv_s8_packed_size
     }
-    var (offsets, bytes) = ([Int](), 0)
-    for set in sets {
-      offsets.append(bytes)
-      bytes += alignedByteCount(table.conv_s8_packed_size(set.channels, set.taps, set.run))
-    }
-    self.offsets = offsets
-    packed = PackedWeights(byteCount: bytes) { [offsets] target in
-      for (index, (given, set)) in zip(weights(), sets).enumerated() {
-        let k = set.taps * set.run
+    self.sets = sets
+    packed = PackedWeights(byteCount: sets.byteCount) { target in
+      for (index, (given, set)) in zip(weights(), sets.extents).enumerated() {
         precondition(given.folded.count == set.channels, "a bias for each channel")
-        precondition(given.values.count == set.channels * k, "weights of the taps")
+        precondition(
+          given.values.count == set.channels * set.taps * set.run, "weights of the taps")
         given.values.withUnsafeBufferPointer { values in
           guard let start = values.baseAddress else { return }
           table.conv_s8_pack(
-            start, k, 1, set.channels, set.taps, set.run, given.folded, target + offsets[index])
+            start, set.channels, set.taps, set.run, given.folded, target + sets.offsets[index])
         }
       }
     }
@@ -88,7 +96,7 @@ package struct IntegerConvolution: Sendable {
         window: part.window.window(taps: schedule.taps[task.job]),
         input: input + part.inputOffset,
         tap_pixels: Int32(part.tapPixels), tap_channels: Int32(part.tapChannels), pad: pad,
-        weights: packed.address + offsets[part.weights], row_bias: rowBias,
+        weights: packed.address + sets.offsets[part.weights], row_bias: rowBias,
         output: output + part.outputOffset * outputByteCount,
         residual_stride: part.residualStride.strides,
         epilogue: epilogue.code(

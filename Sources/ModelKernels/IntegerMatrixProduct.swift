@@ -33,11 +33,7 @@ package struct IntegerMatrixProduct: Sendable {
     self.zeroPoints = zeroPoints
     self.epilogue = PreparedEpilogue(epilogue)
     outputByteCount = epilogue.outputByteCount
-    let size = Triple(1, 1, rows)
-    window = KernelWindow(
-      inputSize: size, outputSize: size, step: Triple(1, 1, 1), taps: [Triple(0, 0, 0)],
-      inputStride: KernelWindow.denseStride(size, pitch: depth),
-      outputStride: KernelWindow.denseStride(size, pitch: columns))
+    window = KernelWindow(rows: rows, depth: depth, channels: columns)
     taps = window.tapMemory
     pieces = max(1, min(threads / max(starts.count, 1), rows / 48))
     let folded = alignedByteCount(tier.table.conv_s8_packed_size(columns, 1, depth))
@@ -77,7 +73,7 @@ package struct IntegerMatrixProduct: Sendable {
     } else {
       folded.update(repeating: 0, count: columns)
     }
-    tier.table.conv_s8_pack(turned, depth, 1, columns, 1, depth, folded, scratch)
+    tier.table.conv_s8_pack(turned, columns, 1, depth, folded, scratch)
     var rowTerms: UnsafePointer<Int32>?
     if zeroPoints.b != 0 {
       let terms = (scratch + places.rowTerms).assumingMemoryBound(to: Int32.self)

@@ -49,6 +49,15 @@ package struct KernelWindow: Sendable, Hashable {
     self.outputStride = outputStride
   }
 
+  /// The positions of an image of one line: `rows` rows of `depth` elements, of each of which come `channels`.
+  package init(rows: Int, depth: Int, channels: Int) {
+    let size = Triple(1, 1, rows)
+    self.init(
+      inputSize: size, outputSize: size, step: Triple(1, 1, 1), taps: [Triple(0, 0, 0)],
+      inputStride: KernelWindow.denseStride(size, pitch: depth),
+      outputStride: KernelWindow.denseStride(size, pitch: channels))
+  }
+
   /// Strides of a dense image of `size` whose positions have `pitch` elements.
   package static func denseStride(_ size: Triple, pitch: Int) -> Triple {
     Triple(size.h * size.w * pitch, size.w * pitch, pitch)

@@ -15,7 +15,7 @@ extension Lowering {
         operands.append(try asFloat(operand))
         continue
       }
-      let stored = try WeightQuantization.weights(
+      let stored = WeightQuantization.weights(
         constant, axis: index - 1, bias: nil, input: QuantizationParameters(scale: 1, zeroPoint: 0),
         rounding: rounding)
       operands.append(target.addConstant(stored, named: source[operand].name))

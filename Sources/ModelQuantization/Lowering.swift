@@ -190,7 +190,7 @@ struct Lowering {
           staysFloat: !forms.isWantedAsInteger(node.outputs[0]))
       }
     }
-    let stored = try WeightQuantization.weights(
+    let stored = WeightQuantization.weights(
       weight, axis: op.weightChannelAxis, bias: bias, input: input, rounding: rounding,
       coarsest: coarsest)
     var operands: [ValueID?] = [
@@ -227,7 +227,7 @@ struct Lowering {
         continue
       }
       if index <= 2, let weight = source.constant(operand) {
-        let stored = try WeightQuantization.weights(
+        let stored = WeightQuantization.weights(
           weight, axis: 1, bias: nil, input: input, rounding: rounding)
         operands.append(target.addConstant(stored, named: source[operand].name))
       } else {

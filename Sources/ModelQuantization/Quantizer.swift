@@ -37,8 +37,8 @@ package struct Quantizer: Sendable {
   }
 
   /// A constant in int8 with one scale for each index along `axis`, to the nearest.
-  package static func weights(_ constant: Tensor, axis: Int) throws(ModelError) -> Tensor {
-    try WeightQuantization.weights(
+  package static func weights(_ constant: Tensor, axis: Int) -> Tensor {
+    WeightQuantization.weights(
       constant, axis: axis, bias: nil, input: QuantizationParameters(scale: 1, zeroPoint: 0),
       rounding: .nearest)
   }

@@ -14,7 +14,7 @@ enum WeightQuantization {
   static func weights(
     _ tensor: Tensor, axis: Int, bias: Tensor?, input: QuantizationParameters,
     rounding: WeightRounding, coarsest: Double? = nil
-  ) throws(ModelError) -> Tensor {
+  ) -> Tensor {
     let shape = tensor.shape
     let channels = shape[axis]
     let inner = shape.count(axis + 1..<shape.rank)
@@ -22,7 +22,7 @@ enum WeightQuantization {
     let values = tensor.floats()
     let biases = bias?.floats()
     let pieces = min(channels, 64)
-    let scales = try concurrently(pieces) { (piece) throws(ModelError) in
+    let scales = concurrently(pieces) { piece in
       var row: [Float] = []
       return (channels * piece / pieces..<channels * (piece + 1) / pieces).map { channel -> Float in
         row.removeAll(keepingCapacity: true)

@@ -9,7 +9,7 @@ enum Arena {
     let last: Int
   }
 
-  static let alignment = 64
+  static let alignment = AlignedMemory.alignment
 
   /// Bytes that a buffer takes: its content, readable slack, and padding to the alignment.
   static func footprint(_ byteCount: Int) -> Int {

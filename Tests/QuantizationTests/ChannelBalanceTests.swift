@@ -8,17 +8,13 @@ import Testing
 /// Numbers in −1…1 that a seed decides, those of one index of `axis` so many times as great as another's.
 private func uneven(_ dimensions: [Int], axis: Int? = nil, seed: UInt64) throws -> Tensor {
   let shape = try Shape(dimensions)
-  var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
-  let inner = axis.map { shape.count($0 + 1..<shape.rank) } ?? 1
+  let even = noise(shape, seed: seed)
+  guard let axis else { return even }
+  let inner = shape.count(axis + 1..<shape.rank)
   return Tensor(
     shape,
-    (0..<shape.count).map { index in
-      state ^= state << 13
-      state ^= state >> 7
-      state ^= state << 17
-      let value = Float(Int64(bitPattern: state) >> 40) / Float(1 << 23)
-      guard let axis else { return value }
-      return value * [1, 0.3, 8, 0.05][index / inner % shape[axis] % 4]
+    even.floats().enumerated().map { index, value in
+      value * [1, 0.3, 8, 0.05][index / inner % shape[axis] % 4]
     })
 }
 

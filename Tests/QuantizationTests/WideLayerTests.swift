@@ -33,16 +33,7 @@ private func sample() throws -> Graph {
 }
 
 private func noise(_ seed: UInt64) throws -> Tensor {
-  let shape = try Shape([2, 4, 6, 6])
-  var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
-  return Tensor(
-    shape,
-    (0..<shape.count).map { _ in
-      state ^= state << 13
-      state ^= state >> 7
-      state ^= state << 17
-      return Float(Int64(bitPattern: state) >> 40) / Float(1 << 23)
-    })
+  noise(try Shape([2, 4, 6, 6]), seed: seed)
 }
 
 private func quantized(wide: Set<String>) throws -> (graph: Graph, record: QuantizationRecord) {

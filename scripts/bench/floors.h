@@ -13,52 +13,46 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* The best rate of sixteen independent instructions `op` of `lanes` multiply-adds each, again and again. */
-#define REGISTER_PEAK(op, lanes)                                                                                              \
-  double best = 0;                                                                                                            \
-  for (int repetition = 0; repetition < 40; repetition++) {                                                                   \
-    const long count = 200000;                                                                                                \
-    double start = now();                                                                                                     \
-    for (long j = 0; j < count; j++) {                                                                                        \
-      __asm__ volatile(op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)  \
-                       ::: "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", "zmm9", "zmm10", "zmm11",  \
-                         "zmm12", "zmm13", "zmm14", "zmm15");                                                                 \
-    }                                                                                                                         \
-    double rate = (double)count * 16 * (lanes) / (now() - start);                                                             \
-    best = rate > best ? rate : best;                                                                                         \
-  }                                                                                                                           \
+/* The best rate of independent instructions of so many multiply-adds together, again and again; registers follow that they change. */
+#define REGISTER_PEAK(instructions, products, ...)             \
+  double best = 0;                                             \
+  for (int repetition = 0; repetition < 40; repetition++) {    \
+    const long count = 200000;                                 \
+    double start = now();                                      \
+    for (long j = 0; j < count; j++) {                         \
+      __asm__ volatile(instructions ::: __VA_ARGS__);          \
+    }                                                          \
+    double rate = (double)count * (products) / (now() - start); \
+    best = rate > best ? rate : best;                          \
+  }                                                            \
   return best
+
+#define EIGHT(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7)
+#define SIXTEEN(op) EIGHT(op) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
+#define SIXTEEN_VECTORS                                                                                                     \
+  "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", "zmm9", "zmm10", "zmm11", "zmm12", "zmm13", "zmm14", \
+      "zmm15"
 
 #define VPDPBUSD(n) "vpdpbusd %%zmm31, %%zmm30, %%zmm" #n "\n\t"
 #define VFMADD(n) "vfmadd231ps %%zmm31, %%zmm30, %%zmm" #n "\n\t"
+/* Without vpdpbusd, exact products of signed bytes take four instructions. */
+#define AVX2_DOT(n)                                                               \
+  "vpsignb %%ymm14, %%ymm13, %%ymm12\n\tvpmaddubsw %%ymm12, %%ymm15, %%ymm12\n\t" \
+  "vpmaddwd %%ymm12, %%ymm11, %%ymm12\n\tvpaddd %%ymm12, %%ymm" #n ", %%ymm" #n "\n\t"
 
-__attribute__((target("avx512f,avx512vnni"))) static double vnni_peak(void) { REGISTER_PEAK(VPDPBUSD, 64); }
+__attribute__((target("avx512f,avx512vnni"))) static double vnni_peak(void) {
+  REGISTER_PEAK(SIXTEEN(VPDPBUSD), 16 * 64, SIXTEEN_VECTORS);
+}
 
 __attribute__((target("avx512f"))) static double fma_peak(void) {
   /* Registers may hold anything; zeros keep the additions out of denormal numbers. */
   __asm__ volatile("vpxorq %%zmm31, %%zmm31, %%zmm31\n\tvpxorq %%zmm30, %%zmm30, %%zmm30" ::: "zmm30", "zmm31");
-  REGISTER_PEAK(VFMADD, 16);
+  REGISTER_PEAK(SIXTEEN(VFMADD), 16 * 16, SIXTEEN_VECTORS);
 }
-
-/* Without vpdpbusd, exact products of signed bytes take four instructions. */
-#define AVX2_DOT(n)                                                                        \
-  "vpsignb %%ymm14, %%ymm13, %%ymm12\n\tvpmaddubsw %%ymm12, %%ymm15, %%ymm12\n\t"          \
-  "vpmaddwd %%ymm12, %%ymm11, %%ymm12\n\tvpaddd %%ymm12, %%ymm" #n ", %%ymm" #n "\n\t"
-#define AVX2_DOTS AVX2_DOT(0) AVX2_DOT(1) AVX2_DOT(2) AVX2_DOT(3) AVX2_DOT(4) AVX2_DOT(5) AVX2_DOT(6) AVX2_DOT(7)
 
 /* Multiply-adds of int8 a second with AVX2 alone. */
 static inline double avx2_peak(void) {
-  double best = 0;
-  for (int repetition = 0; repetition < 40; repetition++) {
-    const long count = 200000;
-    double start = now();
-    for (long j = 0; j < count; j++) {
-      __asm__ volatile(AVX2_DOTS ::: "ymm0", "ymm1", "ymm2", "ymm3", "ymm4", "ymm5", "ymm6", "ymm7", "ymm12");
-    }
-    double rate = (double)count * 8 * 32 / (now() - start);
-    best = rate > best ? rate : best;
-  }
-  return best;
+  REGISTER_PEAK(EIGHT(AVX2_DOT), 8 * 32, "ymm0", "ymm1", "ymm2", "ymm3", "ymm4", "ymm5", "ymm6", "ymm7", "ymm12");
 }
 
 /* Multiply-adds of int8 a second; 0 where the processor has no vpdpbusd. */

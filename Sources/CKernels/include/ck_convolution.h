@@ -99,14 +99,13 @@ typedef size_t (*ck_conv_packed_size_fn)(size_t channels, size_t taps, size_t ru
 /* Bytes of scratch that one conv_s8 or conv_f32 call over `window` needs. Each concurrent call needs its own. */
 typedef size_t (*ck_conv_scratch_size_fn)(const ck_window *_Nonnull window, size_t tap_pixels, size_t tap_channels);
 
-/* Packs w[c * channel_stride + i * k_stride], c < channels, i < taps * run, with folded[c] (NULL: zeros), for this tier only.
- * run = tap_pixels * tap_channels. `packed` is aligned to CK_BUFFER_ALIGNMENT. */
-typedef void (*ck_conv_s8_pack_fn)(const int8_t *_Nonnull w, ptrdiff_t channel_stride, ptrdiff_t k_stride, size_t channels,
-                                   size_t taps, size_t run, const int32_t *_Nullable folded, void *_Nonnull packed);
+/* Packs w[channels][taps][run] with folded[c] (NULL: zeros), for this tier only. run = tap_pixels * tap_channels. `packed` is aligned
+ * to CK_BUFFER_ALIGNMENT. */
+typedef void (*ck_conv_s8_pack_fn)(const int8_t *_Nonnull w, size_t channels, size_t taps, size_t run,
+                                   const int32_t *_Nullable folded, void *_Nonnull packed);
 
-/* Packs w[c * channel_stride + i * k_stride], c < channels, i < taps * run, for this tier only. */
-typedef void (*ck_conv_f32_pack_fn)(const float *_Nonnull w, ptrdiff_t channel_stride, ptrdiff_t k_stride, size_t channels,
-                                    size_t taps, size_t run, void *_Nonnull packed);
+/* Packs w[channels][taps][run], for this tier only. */
+typedef void (*ck_conv_f32_pack_fn)(const float *_Nonnull w, size_t channels, size_t taps, size_t run, void *_Nonnull packed);
 
 /* Computes output positions [row_first, row_last) and channels [channel_first, channel_last). channel_first is a multiple of
  * CK_CHANNEL_BLOCK; channel_last is one too or the number of channels that was packed. Calls with disjoint ranges may run

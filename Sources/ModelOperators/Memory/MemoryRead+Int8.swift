@@ -23,8 +23,9 @@ struct IntegerMemory: Sendable {
     guard outputs[1].quantization == nil else {
       throw ModelError(.notQuantizable, "Q62: the address is float32")
     }
-    let (keys, keySums) = try IntegerMemory.weights(try inputs.required(1), axis: 0)
-    let (values, _) = try IntegerMemory.weights(try inputs.required(2), axis: 1)
+    let (keys, keyScales) = try IntegerMemory.weights(try inputs.required(1), axis: 0)
+    let (_, valueScales) = try IntegerMemory.weights(try inputs.required(2), axis: 1)
+    let keySums = IntegerWeights.sums(of: keys, axis: 0).magnitudes
     guard keySums.allSatisfy({ $0 * 32_767 < 1 << 31 }) else {
       throw ModelError(.notQuantizable, "Q61: a key whose products could overflow 32 bits")
     }
@@ -33,17 +34,17 @@ struct IntegerMemory: Sendable {
     else {
       throw ModelError(.notQuantizable, "Q63: so many heads and slots could overflow 32 bits")
     }
-    keyScales = keys.map { $0 * (1 / IntegerMemory.directionSteps) }
-    valueScales = values.map { $0 * (1 / IntegerMemory.shareSteps) }
+    self.keyScales = keyScales.map { $0 * (1 / IntegerMemory.directionSteps) }
+    self.valueScales = valueScales.map { $0 * (1 / IntegerMemory.shareSteps) }
     output = try outputs[0].quantization.map { (_) throws(ModelError) in
       try IntegerArithmetic.output(outputs)
     }
   }
 
-  /// The scales of constant int8 weights, and Σ|w| for each index along `axis`.
+  /// Constant int8 weights, and their scales along `axis`.
   private static func weights(
     _ fact: Fact, axis: Int
-  ) throws(ModelError) -> (scales: [Float], magnitudes: [Int64]) {
+  ) throws(ModelError) -> (tensor: Tensor, scales: [Float]) {
     guard let tensor = fact.constant, tensor.element == .int8, tensor.shape.rank == 2,
       let parameters = tensor.quantization, parameters.axis == axis,
       parameters.scales.count == tensor.shape[axis],
@@ -52,11 +53,7 @@ struct IntegerMemory: Sendable {
       throw ModelError(
         .notQuantizable, "Q6: keys or values are \(fact.type), not constant int8 per axis \(axis)")
     }
-    var magnitudes = [Int64](repeating: 0, count: tensor.shape[axis])
-    for (index, value) in tensor.integers().enumerated() {
-      magnitudes[axis == 0 ? index / tensor.shape[1] : index % tensor.shape[1]] += abs(value)
-    }
-    return (parameters.scales, magnitudes)
+    return (tensor, parameters.scales)
   }
 
   /// `Q61`: a component of a direction in steps.

@@ -142,11 +142,7 @@ private struct GateProduct: Sendable {
     input: QuantizationParameters, scales: [Float], bias: [Float]?
   ) {
     let k = weights.shape[2]
-    let size = Triple(1, 1, positions)
-    let window = KernelWindow(
-      inputSize: size, outputSize: size, step: Triple(1, 1, 1), taps: [Triple(0, 0, 0)],
-      inputStride: KernelWindow.denseStride(size, pitch: k),
-      outputStride: KernelWindow.denseStride(size, pitch: gates))
+    let window = KernelWindow(rows: positions, depth: k, channels: gates)
     self.bias = bias.map { KernelMemory($0) }
     convolution = IntegerConvolution(
       tier: request.tier, threads: request.threads,
@@ -159,10 +155,8 @@ private struct GateProduct: Sendable {
       let values = weights.withElements(of: Int8.self) {
         Array($0[direction * gates * k..<(direction + 1) * gates * k])
       }
-      let folded = (0..<gates).map { row in
-        values[row * k..<(row + 1) * k].reduce(Int32(0)) { $0 &- input.zeroPoint &* Int32($1) }
-      }
-      return [IntegerConvolution.Weights(values, folded: folded)]
+      let none = [Int32](repeating: 0, count: gates)
+      return [IntegerConvolution.Weights(values, biases: none[...], zeroPoint: input.zeroPoint)]
     }
   }
 

@@ -106,7 +106,7 @@ package struct IntegerWeights: Sendable {
   }
 
   /// For each extent of `axis`: Σ|w| and Σw.
-  private static func sums(
+  static func sums(
     of tensor: Tensor, axis: Int
   ) -> (magnitudes: [Int64], plain: [Int64]) {
     let (outer, extent) = (tensor.shape.count(0..<axis), tensor.shape[axis])

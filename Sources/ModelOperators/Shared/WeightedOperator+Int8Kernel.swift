@@ -39,18 +39,7 @@ struct LayerIntegers: Sendable {
 
   /// Rows of weights, as many as `channels`, with the biases into which the zero point's share is folded (`Q12`).
   func packable(rows: [Int8], channels: Range<Int>) -> IntegerConvolution.Weights {
-    let k = rows.count / max(channels.count, 1)
-    let folded = rows.withUnsafeBufferPointer { rows in
-      channels.map { channel in
-        var sum: Int32 = 0
-        let first = (channel - channels.lowerBound) * k
-        for weight in UnsafeBufferPointer(rebasing: rows[first..<first + k]) {
-          sum &+= Int32(weight)
-        }
-        return bias[channel] &- layer.input.zeroPoint &* sum
-      }
-    }
-    return IntegerConvolution.Weights(rows, folded: folded)
+    IntegerConvolution.Weights(rows, biases: bias[channels], zeroPoint: layer.input.zeroPoint)
   }
 }
 
