@@ -1,5 +1,6 @@
 import Foundation
 import MediaIO
+import ModelBundle
 import ModelFamilies
 import ModelIR
 import ModelVerification
@@ -30,25 +31,30 @@ package struct MemoryRequest: Sendable {
     let second = try against.map { (path) throws(ModelError) in
       try AddressHost(path, media, options, progress)
     }
+    let title = MemoryReport.title(model: model, against: against)
     var memories: [MemoryReport.Memory] = []
+    var page = HTMLPage(title: title)
     for (name, address) in try first.addresses() {
-      let path = output + "/\(Execution.fileName(name)).png"
-      try MemoryReport.picture(address).writePNG(to: path)
+      let file = Execution.fileName(name) + ".png"
+      let map = AddressMap(address, labels: timings?.labels(address.shape[0]))
+      try map.image.writePNG(to: output + "/" + file)
       let other = try second?.addresses().first { $0.name == name }
-      memories.append(
-        try MemoryReport.Memory(
-          name, address, labels: timings?.labels(address.shape[0]), other: other?.address,
-          picture: path))
+      let memory = try MemoryReport.Memory(
+        name, address, labels: map.labels, other: other?.address, picture: output + "/" + file)
+      memories.append(memory)
+      memory.add(to: &page, map.drawing(file))
     }
     var strip: String?
     if let images = try first.oneSlotFrames() {
+      let sheet = SlotSheet(images)
       strip = output + "/one-slot.png"
-      try Image.contactSheet(images, columns: 12).writePNG(to: output + "/one-slot.png")
+      try sheet.image.writePNG(to: output + "/one-slot.png")
+      page.heading("each slot by itself")
+      page.drawing(sheet.drawing("one-slot.png"))
     }
-    return MemoryReport(
-      model: (model as NSString).lastPathComponent,
-      against: against.map { ($0 as NSString).lastPathComponent }, memories: memories,
-      oneSlot: strip)
+    let file = output + "/memory.html"
+    try FileAccess.replace(file, with: Array(page.text.utf8))
+    return MemoryReport(title: title, memories: memories, oneSlot: strip, page: file)
   }
 }
 
@@ -131,78 +137,81 @@ package struct MemoryReport: Report {
       meanDivergence = metrics?.meanDivergence
     }
 
-    var lines: [String] {
-      var lines = [
+    /// What is told of it, a sentence each.
+    private var findings: [String] {
+      var findings = [
         "\(name): \(slots) slots over \(frames) frames; \(firstSlots) come first, \(deadSlots) are dead, "
           + String(format: "an address is spread over %.1f", effectiveSlots)
       ]
-      let busiest = firsts.enumerated().filter { $0.element > 0 }
-        .sorted { ($1.element, $0.offset) < ($0.element, $1.offset) }.prefix(8)
-      lines.append(
-        "  first most often: "
-          + busiest.map { "\($0.offset) (\($0.element))" }.joined(separator: ", "))
-      if let purity, let chance, let phones {
-        lines.append(
-          String(
-            format: "  phones: purity %.3f, of one slot for all %.3f", purity, chance))
-        var table = TextTable(["slot", "frames", "phones"], numeric: [0, 1])
-        for slot in busiest {
-          let counts = (phones[String(slot.offset)] ?? [:])
-            .sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(5)
-          table.add([
-            "\(slot.offset)", "\(slot.element)",
-            counts.map { "\($0.key) \($0.value)" }.joined(separator: ", "),
-          ])
-        }
-        lines += table.lines
+      findings.append(
+        "first most often: "
+          + busiest.map { "\($0.slot) (\($0.frames))" }.joined(separator: ", "))
+      if let purity, let chance {
+        findings.append(
+          String(format: "phones: purity %.3f, of one slot for all %.3f", purity, chance))
       }
       if let topAgreement, let meanDivergence {
-        lines.append(
+        findings.append(
           String(
-            format: "  the other form: same slot first in %.1f %% of the frames, mean KL ",
+            format: "the other form: same slot first in %.1f %% of the frames, mean KL ",
             topAgreement * 100)
             + Figure.error(meanDivergence))
       }
-      lines.append("  \(picture)")
-      return lines
+      return findings
+    }
+
+    /// The slots that come first most often.
+    private var busiest: [(slot: Int, frames: Int)] {
+      firsts.enumerated().filter { $0.element > 0 }
+        .sorted { ($1.element, $0.offset) < ($0.element, $1.offset) }.prefix(8)
+        .map { ($0.offset, $0.element) }
+    }
+
+    /// What sounds while they do.
+    private var table: TextTable? {
+      guard let phones else { return nil }
+      var table = TextTable(["slot", "frames", "phones"], numeric: [0, 1])
+      for (slot, frames) in busiest {
+        let counts = (phones[String(slot)] ?? [:])
+          .sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(5)
+        table.add([
+          "\(slot)", "\(frames)", counts.map { "\($0.key) \($0.value)" }.joined(separator: ", "),
+        ])
+      }
+      return table
+    }
+
+    var lines: [String] {
+      findings.prefix(1) + findings.dropFirst().map { "  " + $0 } + (table?.lines ?? [])
+        + ["  \(picture)"]
+    }
+
+    func add(to page: inout HTMLPage, _ drawing: HTMLPage.Drawing) {
+      page.heading(name)
+      for finding in findings { page.paragraph(finding) }
+      page.drawing(drawing)
+      if let table { page.table(table) }
     }
   }
 
-  let model: String
-  let against: String?
+  /// The model, and the other form where there is one.
+  let title: String
   package let memories: [Memory]
   /// One frame for each slot that is addressed alone, where the model draws.
   let oneSlot: String?
+  /// All of this for a browser, with axes.
+  package let page: String
 
-  package var text: String {
-    var lines = [model + (against.map { " beside \($0)" } ?? "")]
-    lines += memories.flatMap(\.lines)
-    if let oneSlot { lines.append("each slot by itself: \(oneSlot)") }
-    return lines.joined(separator: "\n")
+  static func title(model: String, against: String?) -> String {
+    let names = [model, against].compactMap { $0.map { ($0 as NSString).lastPathComponent } }
+    return names.joined(separator: " beside ")
   }
 
-  /// Slots down, time across, and the mean share of each at the right.
-  static func picture(_ address: Tensor) -> Image {
-    let (frames, slots) = (address.shape[0], address.shape[1])
-    let values = address.dequantized().doubles()
-    var turned = [Double](repeating: 0, count: values.count)
-    var usage = [Double](repeating: 0, count: slots)
-    for frame in 0..<frames {
-      for slot in 0..<slots {
-        turned[slot * frames + frame] = values[frame * slots + slot]
-        usage[slot] += values[frame * slots + slot]
-      }
-    }
-    let map = HeatMap(rows: slots, columns: frames, values: turned).image
-    let top = usage.max() ?? 1
-    let bars = 24
-    let shares = usage.flatMap { share in
-      (0..<bars).map { top > 0 && Double($0) < share / top * Double(bars) ? 0.66 : 0.0 }
-    }
-    let side = HeatMap(rows: slots, columns: bars, values: shares, greatest: 1).image
-    var picture = Image(width: map.width + 8 + side.width, height: map.height, grey: 127)
-    picture.draw(map, x: 0, y: 0)
-    picture.draw(side, x: map.width + 8, y: 0)
-    return picture
+  package var text: String {
+    var lines = [title]
+    lines += memories.flatMap(\.lines)
+    if let oneSlot { lines.append("each slot by itself: \(oneSlot)") }
+    lines.append("with axes: \(page)")
+    return lines.joined(separator: "\n")
   }
 }

@@ -32,10 +32,13 @@ struct PhoneTimings {
     self.ends = ends
   }
 
+  /// Of the video that memories are addressed for.
+  static let framesPerSecond = 25.0
+
   /// The phone of each of `count` video frames, at its middle, without stress.
-  func labels(_ count: Int, framesPerSecond: Double = 25) -> [String] {
+  func labels(_ count: Int) -> [String] {
     (0..<count).map { frame in
-      let time = (Double(frame) + 0.5) / framesPerSecond
+      let time = (Double(frame) + 0.5) / PhoneTimings.framesPerSecond
       let index = ends.firstIndex { $0 > time } ?? phones.count - 1
       return String(phones[index].prefix { !$0.isNumber })
     }

@@ -41,8 +41,10 @@ package struct ProgressObserver {
 
 /// Text in columns, each as wide as its widest cell.
 struct TextTable {
-  private var rows: [[String]] = []
-  private let numeric: Set<Int>
+  /// The first holds the names of the columns.
+  private(set) var rows: [[String]] = []
+  /// Columns that end flush.
+  let numeric: Set<Int>
 
   /// - Parameter numeric: columns that end flush.
   init(_ header: [String], numeric: Set<Int> = []) {

@@ -1,6 +1,7 @@
 import Foundation
 import Maquette
 import MediaIO
+import OnnxFormat
 import TensorCore
 import Testing
 
@@ -66,6 +67,27 @@ import Testing
     #expect(apart["class_lips"] == whole["class_lips"])
     let difference = (apart["probability_lips"] ?? 0) - (whole["probability_lips"] ?? 1)
     #expect(abs(difference) < 1e-5)
+  }
+
+  /// Stages are calibrated as one, on samples of what the first of them sees.
+  @Test func stagesAreCalibratedOnWhatTheFirstSees() throws {
+    let folder = path("clips")
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    for sample in 0..<2 {
+      let arrays = try NumpyArchive.read(path: file("calibration/set_\(sample).npz"))
+      let clip = arrays.filter { $0.name == "video" }
+      try NumpyArchive.write(clip, path: folder + "/\(sample).npz")
+    }
+    var conversion = Conversion(
+      models: ["gru-front-d1", "gru-memory-d3", "gru-words-d1"].map {
+        ($0, file("tiny/\($0).onnx"))
+      }, output: path("stages.maq"))
+    conversion.precision = .int8
+    conversion.calibration = folder
+    #expect(try conversion.run().passed)
+    var request = Execution(model: path("stages.maq"), output: path("out"))
+    request.media.video = Self.lips.appending(path: "word-family").path()
+    #expect(try request.run().figures["class_lips"] != nil)
   }
 
   @Test func stagesThatLackOneAreNamed() throws {

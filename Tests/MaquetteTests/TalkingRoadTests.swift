@@ -230,6 +230,10 @@ import Testing
     let strip = try Image(contentsOf: path("memory/one-slot.png"))
     #expect(strip.width == 12 * 66 + 2 && strip.height == 8 * 66 + 2)
     #expect(try report.json().contains("\"purity\""))
+    let page = try String(contentsOfFile: report.page, encoding: .utf8)
+    for part in ["href=\"address.png\"", "href=\"one-slot.png\"", ">1 s<", "slots down", "84…95"] {
+      #expect(page.contains(part), "\(part)")
+    }
 
     request.model = file("families/sync-critic/tiny/critic-d1.onnx")
     let error = #expect(throws: ModelError.self) { try request.run() }

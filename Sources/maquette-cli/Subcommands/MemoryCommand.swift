@@ -8,8 +8,8 @@ struct MemoryCommand: ParsableCommand {
     abstract: "Show what a key-value memory does while media go by, and change what it holds.",
     discussion: """
       Writes a picture of the addresses over time with the share of each slot beside it, and, where the model \
-      draws frames, a sheet of what each slot shows by itself. With --phones the slots' purity is told; \
-      with --against how another form of the model addresses.
+      draws frames, a sheet of what each slot shows by itself; memory.html holds all of it with axes, for a browser. \
+      With --phones the slots' purity is told; with --against how another form of the model addresses.
 
       What a bundle's memories hold is a bank with a name. --list names the banks, --export writes one to an archive, --add and \
       --replace take one from an archive or from a model that has such memories, and --use makes one the bank that the \
