@@ -1,5 +1,6 @@
 import Foundation
 import ModelFamilies
+import ModelQuantization
 import TensorCore
 
 /// What a conversion found.
@@ -52,6 +53,8 @@ extension Conversion {
     /// How goldens came about: given, or computed by the float graph.
     let goldenSource: String
     let goldens: Int
+    /// What was planned, by part.
+    let plans: [PrecisionPlan]
     /// The bundle's outputs against the float graph's.
     let agreements: [Agreement]
     let seconds: [String: Double]
@@ -87,6 +90,10 @@ extension Conversion {
         lines.append(
           "  on int8     \(int8Nodes) nodes; \(floatNodes) stay float (inspect says why)")
         if let coverage { lines.append("              \(coverage.text)") }
+        for plan in plans {
+          lines.append("  planned     \(plan.formsText)")
+          lines += plan.figureLines
+        }
       }
       lines.append("  goldens     \(goldens) (\(goldenSource))")
       for item in agreements {

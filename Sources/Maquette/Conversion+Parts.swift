@@ -42,6 +42,8 @@ final class PartObserver {
   private let threads: Int
   private var survey: ChannelSurvey?
   private var calibration: Calibration
+  /// What forms of layers cost, found once for plans with weights of one noise.
+  private var study: (weightNoise: Double, study: PlanStudy)?
 
   init(_ part: ModelPart, _ balance: ChannelBalance, threads: Int) throws(ModelError) {
     self.part = part
@@ -77,10 +79,12 @@ final class PartObserver {
     try calibration.observe(inputs)
   }
 
-  /// - Parameter samples: those that a plan is measured on.
+  /// - Parameters:
+  ///   - samples: those that a plan is measured on.
+  ///   - size: the part's share of the bundle's, where that has a limit.
   func quantized(
     _ request: Conversion, _ family: FamilyModel?, _ samples: [Sample],
-    weightNoise: Double
+    weightNoise: Double, size: PlanSize?
   ) throws(ModelError) -> ModelPart {
     var quantizer = Quantizer(
       method: request.method, rounding: request.rounding, weightNoise: weightNoise,
@@ -90,16 +94,32 @@ final class PartObserver {
       request.wide.contains(Conversion.everyLayer)
       ? Set(prepared.nodes.map(\.name)) : request.wide
     var plan: PrecisionPlan?
-    quantizer.wideShare = request.leastRatio == nil ? request.wideShare : 0
-    if let least = request.leastRatio {
-      let inputs = try samples.map { (sample) throws(ModelError) in
-        try prepared.ordered(sample.inputs)
+    let targets = request.plan.targets(part, family, size: size)
+    if targets.isEmpty {
+      quantizer.wideShare = request.wideShare
+    } else {
+      let study = try study(quantizer, samples, isTimed: targets.milliseconds != nil)
+      (quantizer, plan) = try during("planning '\(part.name)'") { () throws(ModelError) in
+        try study.plan(quantizer, calibration, targets, spare: request.wideShare)
       }
-      (quantizer, plan) = try quantizer.planned(calibration, inputs, atLeast: least)
     }
     var made = try quantizer.quantize(calibration)
-    made.record.plan = plan
+    made.record.precisionPlan = plan
     return ModelPart(name: part.name, graph: made.graph, record: made.record)
+  }
+
+  private func study(
+    _ quantizer: Quantizer, _ samples: [Sample], isTimed: Bool
+  ) throws(ModelError) -> PlanStudy {
+    if let study, study.weightNoise == quantizer.weightNoise { return study.study }
+    let inputs = try samples.map { (sample) throws(ModelError) in
+      try prepared.ordered(sample.inputs)
+    }
+    let made = try PlanStudy(
+      quantizer, calibration, inputs, isTimed: isTimed, threads: threads,
+      storedBytes: BundleWriter.storedByteCount)
+    study = (quantizer.weightNoise, made)
+    return made
   }
 }
 

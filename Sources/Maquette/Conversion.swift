@@ -42,11 +42,10 @@ package struct Conversion: Sendable {
   /// Names of layers that read 16 bits; ``everyLayer`` for all with weights.
   package var wide: Set<String> = []
   package static let everyLayer = "all"
-  /// Of all products, how many layers that read 16 bits by themselves may sum a second time; a plan for
-  /// ``leastRatio`` takes its place.
+  /// Of all products, how many layers that read 16 bits by themselves may sum a second time; a ``plan`` takes its place.
   package var wideShare = 0.02
-  /// The least signal-to-noise ratio, in dB, for which layers may read 16 bits.
-  package var leastRatio: Double?
+  /// What is to be kept, for which layers may read 16 bits or stay float.
+  package var plan = PlanDemands()
   /// Where the face is in pictures of the calibration folder.
   package var box: Box?
   /// What the family is told: a text file of lines by name.
@@ -106,6 +105,7 @@ package struct Conversion: Sendable {
     }
     family = FamilyModel(
       parts.map { (name: $0.name, graph: $0.graph) }, settings: family?.settings ?? [:])
+    try plan.check(precision, parts, family)
     let float = parts
     seconds["optimise"] = watch.seconds
 
@@ -116,9 +116,11 @@ package struct Conversion: Sendable {
       seconds["calibrate"] = watch.seconds
       watch = Stopwatch()
       progress("quantizing")
-      for index in parts.indices {
-        parts[index] = try observers[index].quantized(
-          self, family, judgedBy: samples[parts[index].name])
+      parts = try quantized(observers, family, samples) { (parts) throws(ModelError) in
+        let contents = try self.contents(
+          parts, float, family, origins, goldenSource: "", goldens: []
+        ).contents
+        return try BundleWriter().bytes(of: contents).count
       }
       seconds["quantize"] = watch.seconds
     }
@@ -146,29 +148,12 @@ package struct Conversion: Sendable {
       agreements += judged.1
     }
     seconds["verify"] = watch.seconds
-    parts += floatForms(float, family)
-    family = FamilyModel(
-      parts.map { (name: $0.name, graph: $0.graph) }, settings: family?.settings ?? [:])
 
     watch = Stopwatch()
     progress("writing \((output as NSString).lastPathComponent)")
-    var contents = BundleContents(
-      graphs: parts.map { .init($0.name, $0.graph) },
-      manifest: BundleManifest(
-        tool: "maquette \(ToolVersion.current)",
-        profile: parts.contains(where: \.isQuantized) ? "int8" : "float",
-        family: family?.family.name,
-        sources: origins,
-        options: options(goldenSource)),
-      goldens: stored, join: join(parts, family))
-    contents.bankTensors = BankMemory.all(in: contents.graphs).flatMap { [$0.keys, $0.values] }
-    for part in parts {
-      guard let record = part.record else { continue }
-      contents.records[BundleContents.calibrationRecord(of: part.name)] = try JSON(encoding: record)
-    }
-    if let declaration = try declaration(parts, family) {
-      contents.records[AdaptationRecord.record] = declaration.json
-    }
+    let contents: BundleContents
+    (contents, parts, family) = try self.contents(
+      parts, float, family, origins, goldenSource: goldenSource, goldens: stored)
     let bytes = try BundleWriter().bytes(of: contents)
     try FileAccess.replace(output, with: bytes)
     seconds["write"] = watch.seconds
@@ -196,8 +181,35 @@ package struct Conversion: Sendable {
       int8Nodes: integer,
       floatNodes: nodes - integer, coverage: IntegerCoverage(parts), parts: outcomes,
       goldenSource: goldenSource,
-      goldens: stored.count, agreements: agreements, seconds: seconds,
+      goldens: stored.count, plans: parts.compactMap(\.record?.precisionPlan),
+      agreements: agreements, seconds: seconds,
       passed: agreements.allSatisfy(\.passed))
+  }
+
+  /// A bundle of parts, which gain what adapts in float32.
+  private func contents(
+    _ parts: [ModelPart], _ float: [ModelPart], _ family: FamilyModel?,
+    _ origins: [BundleManifest.Source], goldenSource: String, goldens: [StoredGolden]
+  ) throws(ModelError) -> (contents: BundleContents, parts: [ModelPart], family: FamilyModel?) {
+    let parts = parts + floatForms(float, family)
+    let family = FamilyModel(
+      parts.map { (name: $0.name, graph: $0.graph) }, settings: family?.settings ?? [:])
+    var contents = BundleContents(
+      graphs: parts.map { .init($0.name, $0.graph) },
+      manifest: BundleManifest(
+        tool: "maquette \(ToolVersion.current)",
+        profile: parts.contains(where: \.isQuantized) ? "int8" : "float",
+        family: family?.family.name, sources: origins, options: options(goldenSource)),
+      goldens: goldens, join: join(parts, family))
+    contents.bankTensors = BankMemory.all(in: contents.graphs).flatMap { [$0.keys, $0.values] }
+    for part in parts {
+      guard let record = part.record else { continue }
+      contents.records[BundleContents.calibrationRecord(of: part.name)] = try JSON(encoding: record)
+    }
+    if let declaration = try declaration(parts, family) {
+      contents.records[AdaptationRecord.record] = declaration.json
+    }
+    return (contents, parts, family)
   }
 
   /// What of the request shaped the bundle.
@@ -209,8 +221,8 @@ package struct Conversion: Sendable {
       options["weight-noise"] = weightNoise.map { String($0) } ?? "chosen"
       options["balance"] = balance.rawValue
     }
-    if let leastRatio { options["min-sqnr"] = String(leastRatio) }
-    if precision == .int8, leastRatio == nil { options["wide-share"] = String(wideShare) }
+    options.merge(plan.options) { $1 }
+    if precision == .int8 { options["wide-share"] = String(wideShare) }
     if !wide.isEmpty { options["wide"] = wide.sorted().joined(separator: " ") }
     if !keptFloat.isEmpty { options["kept-float"] = keptFloat.sorted().joined(separator: " ") }
     return options

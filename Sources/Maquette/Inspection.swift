@@ -59,7 +59,7 @@ package struct Inspection: Report {
   let calibrationMethod: String?
   let calibrationSamples: Int?
   let coverage: IntegerCoverage?
-  /// Which layers read 16 bits, and what that was expected to give and gave, by part.
+  /// How layers came to their forms, and what that was expected to give and gave, by part.
   let plans: [PrecisionPlan]
   let floatNodes: [FloatNode]
   /// What of a float model would stay float in int8, once it is optimised.
@@ -115,7 +115,7 @@ package struct Inspection: Report {
     adopted = records.contains { $0.method == nil }
     calibrationMethod = records.first?.method?.rawValue
     calibrationSamples = records.map(\.samples).max()
-    plans = records.compactMap(\.plan)
+    plans = records.compactMap(\.precisionPlan)
     coverage = records.isEmpty ? nil : IntegerCoverage(file.parts)
     floatNodes = file.parts.flatMap { part in
       (part.record?.layers ?? []).compactMap { layer in
@@ -159,20 +159,6 @@ package struct Inspection: Report {
         "      " + nodes.prefix(4).joined(separator: ", ") + (nodes.count > 4 ? ", …" : ""))
     }
     return lines
-  }
-
-  /// A plan, and the layers that cost most at 8 bits.
-  private static func lines(_ plan: PrecisionPlan) -> [String] {
-    let wide = plan.layers.count { $0.bits == 16 }
-    let ratios = [plan.demanded, plan.predicted, plan.achieved].map(Figure.decibels)
-    let costly = plan.layers.sorted { $0.noiseAt8 > $1.noiseAt8 }.prefix(5).map { layer in
-      "           \(layer.name): \(Figure.decibels(-10 * log10(max(layer.noiseAt8, 1e-30)))) at 8 bits, "
-        + "\(Figure.decibels(-10 * log10(max(layer.noiseAt16, 1e-30)))) at 16; has \(layer.bits)"
-    }
-    return [
-      "planned    \(wide) of \(plan.layers.count) layers read 16 bits: \(ratios[0]) demanded, "
-        + "\(ratios[1]) predicted, \(ratios[2]) achieved; layers alone:"
-    ] + costly
   }
 
   /// What of a float part would stay float in int8; nothing where the part cannot be optimised.
@@ -267,7 +253,9 @@ package struct Inspection: Report {
       lines.append("calibrated \(calibrationMethod), \(calibrationSamples) samples")
     }
     if let coverage { lines.append("on int8    \(coverage.text)") }
-    for plan in plans { lines += Inspection.lines(plan) }
+    for plan in plans {
+      lines += ["planned    \(plan.formsText)"] + plan.figureLines + plan.layerLines
+    }
     lines += Inspection.lines("what stays float, and why:", floatNodes)
     lines += Inspection.lines("what would stay float in int8, and why:", int8FloatNodes)
     return lines.joined(separator: "\n")

@@ -14,14 +14,17 @@ extension PartObserver {
 
   /// The int8 form of the part.
   ///
-  /// - Parameter samples: inputs by which coarser weights are judged; without any, weights are as fine as eight bits allow.
+  /// - Parameters:
+  ///   - samples: inputs by which coarser weights are judged; without any, weights are as fine as eight bits allow.
+  ///   - size: the part's share of the bundle's, where that has a limit.
   func quantized(
-    _ request: Conversion, _ family: FamilyModel?, judgedBy samples: [Sample]
+    _ request: Conversion, _ family: FamilyModel?, judgedBy samples: [Sample],
+    size: PlanSize? = nil
   ) throws(ModelError) -> ModelPart {
     if let share = request.weightNoise {
-      return try quantized(request, family, samples, weightNoise: share)
+      return try quantized(request, family, samples, weightNoise: share, size: size)
     }
-    let finest = try quantized(request, family, samples, weightNoise: 0)
+    let finest = try quantized(request, family, samples, weightNoise: 0, size: size)
     guard !samples.isEmpty else { return finest }
     var reference = try Runner(part.graph, ExecutionOptions(threads: request.threads))
     var expected: [[String: Tensor]] = []
@@ -40,7 +43,7 @@ extension PartObserver {
     }
     let best = try quality(finest)
     for share in Self.shares {
-      let made = try quantized(request, family, samples, weightNoise: share)
+      let made = try quantized(request, family, samples, weightNoise: share, size: size)
       if zip(try quality(made), best).allSatisfy({ $0 >= $1 - Self.cost }) { return made }
     }
     return finest

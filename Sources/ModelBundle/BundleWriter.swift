@@ -67,6 +67,14 @@ package struct BundleWriter: Sendable {
       drafts + sections, entries, version: isCoded ? 3 : contents.join == nil ? 1 : 2)
   }
 
+  /// What tensors take of a bundle as a section of their own.
+  package static func storedByteCount(of tensors: [Tensor]) throws(ModelError) -> Int {
+    let draft = Draft(kind: .tensors, name: "", content: .tensors(tensors))
+    return try draft.content.withBytes { (bytes) throws(ModelError) in
+      try SectionCoding.shortest(tensors, bytes).stored.count
+    }
+  }
+
   /// Refuses what the text form does not read: whole numbers (`T15`) and graphs too deep (`T17`).
   private static func checkAttributes(of graph: Graph) throws(ModelError) {
     guard graph.depth <= Graph.maximumDepth else {

@@ -27,8 +27,8 @@ package struct QuantizationRecord: Sendable, Codable, Hashable {
   package let samples: Int
   package let activations: [Activation]
   package let layers: [Layer]
-  /// How layers came to read 16 bits, where that was planned.
-  package var plan: PrecisionPlan?
+  /// How layers came to their forms, where that was planned.
+  package var precisionPlan: PrecisionPlan?
   /// The share of their results' rounding that the rounding of weights may add (`Q57`); nil in older records.
   package var weightNoise: Double?
 }

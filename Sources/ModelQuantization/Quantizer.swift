@@ -43,11 +43,31 @@ package struct Quantizer: Sendable {
       rounding: .nearest)
   }
 
+  /// The range of each value, as eight bits take it and as 16 do.
+  struct Ranges {
+    let narrow: [ValueID: ValueRange]
+    let wide: [ValueID: ValueRange]
+  }
+
+  func ranges(_ calibration: borrowing Calibration) throws(ModelError) -> Ranges {
+    let shares = shares(calibration.graph)
+    return Ranges(
+      narrow: try calibration.ranges(method).merging(shares) { $1 },
+      wide: try calibration.ranges(.minMax).mapValues(\.widened).merging(shares) { $1 })
+  }
+
   /// The int8 form of the calibrated graph, and the record of what was decided.
   package func quantize(
     _ calibration: borrowing Calibration
   ) throws(ModelError) -> (graph: Graph, record: QuantizationRecord) {
-    let ranges = try calibration.ranges(method).merging(shares(calibration.graph)) { $1 }
+    try quantize(calibration, ranges(calibration))
+  }
+
+  /// - Parameter known: what ``ranges(_:)`` gives, for those who quantize more than once.
+  func quantize(
+    _ calibration: borrowing Calibration, _ known: Ranges
+  ) throws(ModelError) -> (graph: Graph, record: QuantizationRecord) {
+    let ranges = known.narrow
     var forms = FormPlan(
       calibration.graph, ranges: ranges, keptFloat: keptFloat, reasons: keptFloatReasons,
       wide: wide)
@@ -66,8 +86,7 @@ package struct Quantizer: Sendable {
     var lowering = Lowering(
       calibration.graph, forms: forms, ranges: ranges, rounding: rounding,
       noise: WeightNoise(share: weightNoise, layers: weights), means: means,
-      wideRanges: try calibration.ranges(.minMax).mapValues(\.widened)
-        .merging(shares(calibration.graph)) { $1 })
+      wideRanges: known.wide)
     let graph = try lowering.lower()
     try graph.verify()
     var layers = lowering.layers

@@ -8,7 +8,7 @@ struct WideChoice {
   /// Of all products that the graph sums, how many that may cost.
   let share: Double
   /// Products that take as long as splitting an element, which passes over memory take.
-  private static let splitting = 400
+  static let splitting = 400
   /// The least share of all layers' noise for which a layer is worth it.
   private static let least = 0.01
 

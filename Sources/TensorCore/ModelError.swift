@@ -40,6 +40,8 @@ package struct ModelError: Error, Sendable, Hashable {
     package static let usage = Code(rawValue: "usage")
     /// Weights or scales whose integer form could overflow or lose its meaning.
     package static let notQuantizable = Code(rawValue: "not-quantizable")
+    /// A target that no form of the model reaches.
+    package static let outOfReach = Code(rawValue: "out-of-reach")
   }
 
   package let code: Code

@@ -6,7 +6,7 @@ import TensorCore
 import Testing
 
 /// x → conv + prelu → conv + residual + relu, all on weights that int8 represents exactly.
-private func sample() throws -> Graph {
+func twoLayers() throws -> Graph {
   var graph = Graph()
   let x = try graph.addInput("x", TensorType(.float32, [.symbol("N"), 4, 6, 6]))
   func constant(_ dimensions: [Int], _ step: Int, by divisor: Float) throws -> ValueID {
@@ -32,12 +32,12 @@ private func sample() throws -> Graph {
   return graph
 }
 
-private func noise(_ seed: UInt64) throws -> Tensor {
+func noise(_ seed: UInt64) throws -> Tensor {
   noise(try Shape([2, 4, 6, 6]), seed: seed)
 }
 
 private func quantized(wide: Set<String>) throws -> (graph: Graph, record: QuantizationRecord) {
-  var calibration = Calibration(try sample())
+  var calibration = Calibration(try twoLayers())
   for seed in 10..<14 { try calibration.observe([try noise(UInt64(seed))]) }
   var quantizer = Quantizer(rounding: .nearest)
   quantizer.wide = wide
@@ -45,10 +45,11 @@ private func quantized(wide: Set<String>) throws -> (graph: Graph, record: Quant
 }
 
 @Test func sixteenBitsLoseAHundredthOfWhatEightDo() throws {
-  let eight = try quality(of: try quantized(wide: []).graph, against: try sample(), try noise(99))
+  let eight = try quality(
+    of: try quantized(wide: []).graph, against: try twoLayers(), try noise(99))
   let (graph, record) = try quantized(wide: ["a", "b"])
   #expect(
-    try quality(of: graph, against: try sample(), try noise(99)) > 100 * eight, "20 dB and more")
+    try quality(of: graph, against: try twoLayers(), try noise(99)) > 100 * eight, "20 dB and more")
   #expect(record.layers.map(\.activationBits) == [16, 16])
   #expect(record.layers.allSatisfy { $0.floatReason == nil })
 }
@@ -72,7 +73,7 @@ private func quantized(wide: Set<String>) throws -> (graph: Graph, record: Quant
 }
 
 @Test func layersReadSixteenBitsWithinAShareOfTheProducts() throws {
-  var calibration = Calibration(try sample())
+  var calibration = Calibration(try twoLayers())
   for seed in 10..<14 { try calibration.observe([try noise(UInt64(seed))]) }
   // Both layers sum 5184 products of each image, of 144 elements: each costs 12.1 of both layers' 10368 products by 2.
   for (share, count) in [(0.0, 0), (6.05, 0), (6.06, 1), (12.1, 1), (12.12, 2)] {
@@ -84,23 +85,6 @@ private func quantized(wide: Set<String>) throws -> (graph: Graph, record: Quant
   var quantizer = Quantizer(rounding: .nearest)
   quantizer.wideShare = 6.1
   #expect(
-    try quality(of: quantizer.quantize(calibration).graph, against: try sample(), try noise(99))
-      > quality(of: try quantized(wide: []).graph, against: try sample(), try noise(99)))
-}
-
-@Test func plansReachTheRatioThatIsDemanded() throws {
-  var calibration = Calibration(try sample())
-  for seed in 10..<14 { try calibration.observe([try noise(UInt64(seed))]) }
-  let samples = [[try noise(10)], [try noise(11)]]
-  let plain = try Quantizer(rounding: .nearest).planned(calibration, samples, atLeast: 10)
-  #expect(plain.quantizer.wide.isEmpty)
-  let (quantizer, plan) = try Quantizer(rounding: .nearest)
-    .planned(calibration, samples, atLeast: plain.plan.achieved + 10)
-  #expect(!quantizer.wide.isEmpty)
-  #expect(plan.achieved >= plan.demanded)
-  #expect(plan.layers.map(\.name) == ["a", "b"])
-  #expect(plan.layers.allSatisfy { $0.noiseAt16 < $0.noiseAt8 })
-  #expect(throws: ModelError.self) {
-    try Quantizer().planned(calibration, [], atLeast: 10)
-  }
+    try quality(of: quantizer.quantize(calibration).graph, against: try twoLayers(), try noise(99))
+      > quality(of: try quantized(wide: []).graph, against: try twoLayers(), try noise(99)))
 }

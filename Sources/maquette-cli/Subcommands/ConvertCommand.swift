@@ -127,12 +127,7 @@ struct ConversionArguments: ParsableArguments {
       """, valueName: "share"))
   var wideShare = 0.02
 
-  @Option(
-    name: .long,
-    help: ArgumentHelp(
-      "Let as many layers read 16 bits as this signal-to-noise ratio takes, on the first two samples.",
-      valueName: "dB"))
-  var minSqnr: Double?
+  @OptionGroup(title: "Plan options") var plan: PlanArguments
 
   @Option(
     name: .long,
@@ -189,16 +184,57 @@ struct ConversionArguments: ParsableArguments {
       throw ModelError(.usage, "a share of all products is 0 to 1")
     }
     request.wideShare = wideShare
-    if let minSqnr {
-      guard (0...200).contains(minSqnr) else {
-        throw ModelError(.usage, "a signal-to-noise ratio is 0 to 200 dB")
-      }
-      request.leastRatio = minSqnr
-    }
+    request.plan = plan.demands
     request.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
     request.box = try FaceBox.parse(face.faceBox)
     if let stopAfter { request.stopAfter = stopAfter }
     return request
+  }
+}
+
+/// What a plan is to keep.
+struct PlanArguments: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      """
+      Choose for each layer among int8, int8 weights with 16-bit activations, and float, so that every output has this \
+      signal-to-noise ratio on the first two samples.
+      """, valueName: "dB"))
+  var minSqnr: Double?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "The same for the peak signal-to-noise ratio, of the outputs for which the family has a range.",
+      valueName: "dB"))
+  var minPsnr: Double?
+
+  @Flag(name: .long, help: "The same for what the family demands of its outputs.")
+  var asFamilyDemands = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("What the bundle may take, its goldens aside.", valueName: "megabytes"))
+  var maxMb: Double?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      """
+      What a run on the first sample may take on one thread. Times are measured, so that another conversion may \
+      choose otherwise; without this the same samples give the same bundle.
+      """, valueName: "milliseconds"))
+  var maxMs: Double?
+
+  var demands: PlanDemands {
+    var demands = PlanDemands()
+    demands.leastRatio = minSqnr
+    demands.leastPeakRatio = minPsnr
+    demands.greatestMegabytes = maxMb
+    demands.greatestMilliseconds = maxMs
+    demands.asFamilyDemands = asFamilyDemands
+    return demands
   }
 }
 
