@@ -21,6 +21,8 @@ package struct Execution: Sendable {
   /// A file of adapted tensors, and which state of it; the last one where that is not said.
   package var adapted: String?
   package var state: String?
+  /// The bank that the memories read; the one in use where that is not said.
+  package var bank: String?
   package var options = ExecutionOptions()
 
   package init(model: String, inputs: [(name: String, file: String)] = [], output: String) {
@@ -75,7 +77,7 @@ package struct Execution: Sendable {
 
   package func run(_ progress: ProgressObserver = .silent) throws(ModelError) -> Outcome {
     let watch = Stopwatch()
-    var file = try ModelFile(model, goldens: false)
+    var file = try ModelFile(model, goldens: false, bank: bank)
     if let adapted {
       file = try file.applying(AdaptedTensors(contentsOf: adapted), state: state)
     }

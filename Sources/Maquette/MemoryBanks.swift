@@ -16,6 +16,8 @@ package struct BankRequest: Sendable {
     /// Adds a bank from an archive, or from a model that has such memories.
     case add(String, file: String)
     case replace(String, file: String)
+    /// Takes a bank out that the memories do not read.
+    case remove(String)
     /// Makes a bank the one that the bundle's memories read.
     case use(String)
   }
@@ -44,7 +46,7 @@ package struct BankRequest: Sendable {
     switch action {
     case .list: break
     case .export(let name, let file):
-      let entries = try entries(of: name, banks, memories)
+      let entries = try banks.entries(of: name, memories)
       try NumpyArchive.write(BankMemory.arrays(memories, entries), path: file)
       report.said.append("'\(name)' written to \(file)")
     case .add(let name, let file):
@@ -58,7 +60,7 @@ package struct BankRequest: Sendable {
         StoredBank(name: name, entries: try BankMemory.entries(memories, from: file)))
       report.said.append("'\(name)' added from \((file as NSString).lastPathComponent)")
     case .replace(let name, let file):
-      _ = try entries(of: name, banks, memories)
+      _ = try banks.entries(of: name, memories)
       let entries = try BankMemory.entries(memories, from: file)
       if name == banks.used {
         try read(entries, in: &contents, &report)
@@ -68,8 +70,15 @@ package struct BankRequest: Sendable {
         }
       }
       report.said.append("'\(name)' replaced from \((file as NSString).lastPathComponent)")
+    case .remove(let name):
+      _ = try banks.entries(of: name, memories)
+      guard name != banks.used else {
+        throw ModelError(.usage, "the memories read '\(name)'; --use another bank first")
+      }
+      banks.others.removeAll { $0.name == name }
+      report.said.append("'\(name)' removed")
     case .use(let name):
-      let entries = try entries(of: name, banks, memories)
+      let entries = try banks.entries(of: name, memories)
       guard name != banks.used else { break }
       let old = StoredBank(name: banks.used, entries: memories.map(\.entry))
       banks.others = banks.others.map { $0.name == name ? old : $0 }
@@ -82,22 +91,13 @@ package struct BankRequest: Sendable {
       if reader.signer != nil {
         report.said.append("the signature was of the old file and is left out")
       }
-      contents.banks = banks
+      // A bundle with nothing but the bank that it was made with says nothing of banks.
+      let isPlain = banks.others.isEmpty && banks.used == StoredBank.trained
+      contents.banks = isPlain ? nil : banks
       contents.bankTensors = BankMemory.all(in: contents.graphs).flatMap { [$0.keys, $0.values] }
       try BundleWriter().write(contents, to: output ?? bundle)
     }
     return report
-  }
-
-  private func entries(
-    of name: String, _ banks: StoredBanks, _ memories: [BankMemory]
-  ) throws(ModelError) -> [StoredBank.Entry] {
-    if name == banks.used { return memories.map(\.entry) }
-    guard let bank = banks.others.first(where: { $0.name == name }) else {
-      let names = ([banks.used] + banks.others.map(\.name)).joined(separator: ", ")
-      throw ModelError(.usage, "there is no bank '\(name)'; there are \(names)")
-    }
-    return bank.entries
   }
 
   /// Makes these the constants of the graphs, and leaves out the goldens that were of the old ones.
@@ -105,14 +105,7 @@ package struct BankRequest: Sendable {
     _ entries: [StoredBank.Entry], in contents: inout BundleContents, _ report: inout BankReport
   ) throws(ModelError) {
     let changed = Set(entries.map(\.graph))
-    contents.graphs = try contents.graphs.map { (named) throws(ModelError) in
-      let own = entries.filter { $0.graph == named.name }
-      guard !own.isEmpty else { return named }
-      return BundleContents.NamedGraph(named.name, try named.graph.reading(own))
-    }
-    let before = contents.goldens.count
-    contents.goldens.removeAll { changed.contains($0.graph) }
-    let lost = before - contents.goldens.count
+    let lost = try contents.read(entries)
     if lost > 0 {
       report.said.append(
         "\(lost) goldens with their digests were of the other bank and are left out; verify with --golden"
@@ -129,8 +122,54 @@ extension BankRequest.Action {
   fileprivate var changesTheFile: Bool {
     switch self {
     case .list, .export: false
-    case .add, .replace, .use: true
+    case .add, .replace, .remove, .use: true
     }
+  }
+}
+
+extension StoredBanks {
+  /// What a bank has for these memories, whose constants are the bank in use.
+  ///
+  /// - Throws: `usage` for a name that no bank has.
+  fileprivate func entries(
+    of name: String, _ memories: [BankMemory]
+  ) throws(ModelError) -> [StoredBank.Entry] {
+    if name == used { return memories.map(\.entry) }
+    guard let bank = others.first(where: { $0.name == name }) else {
+      let names = ([used] + others.map(\.name)).joined(separator: ", ")
+      throw ModelError(.usage, "there is no bank '\(name)'; there are \(names)")
+    }
+    return bank.entries
+  }
+}
+
+extension BundleContents {
+  /// Makes these the constants of the graphs, and leaves out the goldens that were of others.
+  ///
+  /// - Returns: how many goldens those are.
+  fileprivate mutating func read(_ entries: [StoredBank.Entry]) throws(ModelError) -> Int {
+    let changed = Set(entries.map(\.graph))
+    graphs = try graphs.map { (named) throws(ModelError) in
+      let own = entries.filter { $0.graph == named.name }
+      guard !own.isEmpty else { return named }
+      return BundleContents.NamedGraph(named.name, try named.graph.reading(own))
+    }
+    let before = goldens.count
+    goldens.removeAll { changed.contains($0.graph) }
+    return before - goldens.count
+  }
+
+  /// Lets the memories read a bank, as `maquette memory --use` would, but in memory only.
+  ///
+  /// - Throws: `unsupported-feature` where there are no memories, `usage` for a name that no bank has.
+  mutating func read(bank name: String) throws(ModelError) {
+    let memories = BankMemory.all(in: graphs)
+    guard !memories.isEmpty else {
+      throw ModelError(.unsupportedFeature, "the bundle has no memory that Maquette knows")
+    }
+    let banks = banks ?? StoredBanks()
+    let entries = try banks.entries(of: name, memories)
+    if name != banks.used { _ = try read(entries) }
   }
 }
 

@@ -46,13 +46,18 @@ struct ModelFile {
   /// What a bundle says about where it came from.
   let manifest: BundleManifest?
 
-  /// - Parameter goldens: whether a bundle's goldens are wanted.
-  init(_ path: String, goldens wanted: Bool = true) throws(ModelError) {
+  /// - Parameters:
+  ///   - goldens: whether a bundle's goldens are wanted.
+  ///   - bank: the bank that the memories of a bundle read in place of the one in use.
+  init(_ path: String, goldens wanted: Bool = true, bank: String? = nil) throws(ModelError) {
     OpenBLASMatrices.endThreads()
     self.path = path
     byteCount = try ModelFile.size(path)
     guard try ModelFile.isBundle(path) else {
       form = .onnx
+      guard bank == nil else {
+        throw ModelError(.usage, "'\(path)' is no bundle, so that it has no banks")
+      }
       let source = try OnnxReader().graph(path: path)
       let adoption = Adoption.applies(to: source) ? try Adoption(of: source) : nil
       let graph = adoption?.graph ?? source
@@ -71,7 +76,9 @@ struct ModelFile {
     form = .bundle
     let reader = try BundleReader(path: path)
     bitsPerWeight = reader.header.bitsPerWeight
-    let contents = try reader.contents(operators: allOperators, goldens: wanted, banks: false)
+    var contents = try reader.contents(
+      operators: allOperators, goldens: wanted, banks: bank != nil)
+    if let bank { try contents.read(bank: bank) }
     guard !contents.graphs.isEmpty else {
       throw ModelError(.malformedInput, "bundle '\(path)' has no graph")
     }

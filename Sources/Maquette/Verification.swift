@@ -23,6 +23,8 @@ package struct Verification: Sendable {
   package var carried: [CarriedState] = []
   /// The part that is meant; nil for all of them.
   package var part: String?
+  /// The bank that the memories read; the one in use where that is not said.
+  package var bank: String?
   package var options = ExecutionOptions()
 
   /// For float models where nothing else is asked for.
@@ -91,7 +93,7 @@ package struct Verification: Sendable {
 
   package func run(_ progress: ProgressObserver = .silent) throws(ModelError) -> Outcome {
     let watch = Stopwatch()
-    let file = try ModelFile(model)
+    let file = try ModelFile(model, bank: bank)
     let goldens = try goldens(file)
     var checks: [Check] = []
     for part in try file.parts(part) {

@@ -33,6 +33,16 @@ struct FaceBoxArguments: ParsableArguments {
   var faceBox: String?
 }
 
+/// Which bank a bundle's memories read.
+struct BankArguments: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "The bank that the memories read in place of the one in use; goldens of the bundle's own are of that one.",
+      valueName: "name"))
+  var bank: String?
+}
+
 /// The two sides of an argument `left=right`.
 func assignment(_ text: String, as form: String) throws(ModelError) -> (String, String) {
   guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {

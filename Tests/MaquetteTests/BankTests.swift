@@ -70,6 +70,59 @@ import Testing
     #expect(try Inspection(of: path("b.maq")).text.contains("associative-bridge"))
   }
 
+  /// Adds a bank of half the numbers.
+  private func addHalf(to bundle: String) throws {
+    try run(bundle, .export("trained", file: path("trained.npz")))
+    let half = try NumpyArchive.read(path: path("trained.npz")).map { array in
+      (
+        name: array.name,
+        tensor: Tensor(array.tensor.shape, array.tensor.floats().map { $0 / 2 })
+      )
+    }
+    try NumpyArchive.write(half, path: path("half.npz"))
+    try run(bundle, .add("half", file: path("half.npz")))
+  }
+
+  @Test func aRunReadsTheBankThatItNames() throws {
+    let bundle = try bundle("heads-d3", "a.maq")
+    try addHalf(to: bundle)
+    try run(bundle, .use("half"), to: path("b.maq"))
+    func digests(_ model: String, _ bank: String?) throws -> [String: String] {
+      var verification = Verification(model: model)
+      verification.golden = Self.bridge.appending(path: "heads").path()
+      verification.bank = bank
+      return try verification.run().digests
+    }
+    let half = try digests(bundle, "half")
+    #expect(!half.isEmpty)
+    #expect(try half == digests(path("b.maq"), nil))
+    #expect(try digests(bundle, nil) == digests(path("b.maq"), "trained"))
+    #expect(try digests(bundle, nil) == digests(bundle, "trained"))
+    #expect(try half != digests(bundle, nil))
+    for (model, bank, code) in [
+      (bundle, "nobody", ModelError.Code.usage),
+      (Self.bridge.appending(path: "heads-d3.onnx").path(), "trained", .usage),
+      (try self.bundle("gru-audio-visual-d3", "c.maq"), "trained", .unsupportedFeature),
+    ] {
+      var request = Execution(model: model, output: path("out"))
+      request.bank = bank
+      #expect(#expect(throws: ModelError.self) { try request.run() }?.code == code)
+    }
+  }
+
+  @Test func aBankThatIsNotReadIsRemoved() throws {
+    let bundle = try bundle("heads-d3", "a.maq")
+    let bytes = try Data(contentsOf: URL(filePath: bundle))
+    try addHalf(to: bundle)
+    #expect(code(bundle, .remove("trained")) == .usage)
+    #expect(code(bundle, .remove("nobody")) == .usage)
+    #expect(try run(bundle, .remove("half")).hasSuffix("banks: trained (in use)\n'half' removed"))
+    #expect(try Data(contentsOf: URL(filePath: bundle)) == bytes, "nothing of it is left")
+    try addHalf(to: bundle)
+    try run(bundle, .use("half"))
+    #expect(try run(bundle, .remove("trained")).contains("banks: half (in use)"))
+  }
+
   /// What another speaker's model remembers, taken from the model as it was exported.
   @Test func aModelGivesItsBank() throws {
     let bundle = try bundle("heads-d3", "a.maq")

@@ -12,8 +12,8 @@ struct MemoryCommand: ParsableCommand {
       With --phones the slots' purity is told; with --against how another form of the model addresses.
 
       What a bundle's memories hold is a bank with a name. --list names the banks, --export writes one to an archive, --add and \
-      --replace take one from an archive or from a model that has such memories, and --use makes one the bank that the \
-      memories read.
+      --replace take one from an archive or from a model that has such memories, --remove takes one out, and --use makes one \
+      the bank that the memories read.
       """)
 
   @Argument(help: "An ONNX model or a bundle.")
@@ -56,6 +56,9 @@ struct MemoryCommand: ParsableCommand {
     help: ArgumentHelp("Replace a bank by that of an archive or a model.", valueName: "name=file"))
   var replace: String?
 
+  @Option(name: .long, help: ArgumentHelp("Remove a bank.", valueName: "name"))
+  var remove: String?
+
   @Option(name: .long, help: ArgumentHelp("Let the memories read a bank.", valueName: "name"))
   var use: String?
 
@@ -71,11 +74,12 @@ struct MemoryCommand: ParsableCommand {
   @OptionGroup var reporting: OutputOptions
 
   func run() throws {
-    guard !list, export == nil, add == nil, replace == nil, use == nil else {
+    guard !list, export == nil, add == nil, replace == nil, remove == nil, use == nil else {
       return try report(reporting) { (_) throws(ModelError) in
         let actions = try actions()
         guard actions.count == 1 else {
-          throw ModelError(.usage, "one of --list, --export, --add, --replace and --use at a time")
+          throw ModelError(
+            .usage, "one of --list, --export, --add, --replace, --remove and --use at a time")
         }
         var request = BankRequest(bundle: file, action: actions[0])
         request.output = output
@@ -111,7 +115,7 @@ struct MemoryCommand: ParsableCommand {
     return [
       list ? .list : nil, try named(export) { .export($0, file: $1) },
       try named(add) { .add($0, file: $1) }, try named(replace) { .replace($0, file: $1) },
-      use.map { .use($0) },
+      remove.map { .remove($0) }, use.map { .use($0) },
     ].compactMap { $0 }
   }
 }

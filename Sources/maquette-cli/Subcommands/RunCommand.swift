@@ -61,6 +61,8 @@ struct RunCommand: ParsableCommand {
     help: ArgumentHelp("The state of --adapted; the last one by default.", valueName: "name"))
   var state: String?
 
+  @OptionGroup var bank: BankArguments
+
   @Option(name: .shortAndLong, help: ArgumentHelp("The folder for the outputs.", valueName: "dir"))
   var output: String
 
@@ -90,6 +92,7 @@ struct RunCommand: ParsableCommand {
       request.part = part
       request.adapted = adapted
       request.state = state
+      request.bank = bank.bank
       request.options = execution.options
       return try request.run(progress)
     }

@@ -45,6 +45,7 @@ struct VerifyCommand: ParsableCommand {
     help: ArgumentHelp("The part that is meant, where there are several.", valueName: "part"))
   var part: String?
 
+  @OptionGroup var bank: BankArguments
   @OptionGroup var execution: ExecutionArguments
   @OptionGroup var output: OutputOptions
 
@@ -57,6 +58,7 @@ struct VerifyCommand: ParsableCommand {
       request.signalToNoise = minSqnr
       request.exact = exact
       request.part = part
+      request.bank = bank.bank
       request.carried = try carry.map { (text) throws(ModelError) in
         let (output, input) = try assignment(text, as: "OUTPUT=INPUT")
         return CarriedState(output: output, input: input)
