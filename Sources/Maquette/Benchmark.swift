@@ -136,7 +136,7 @@ package struct Benchmark: Report {
   }
 
   /// Inputs with a fixed pattern in [-1, 1), the same in every run.
-  private static func inputs(_ graph: Graph, batch: Int) throws(ModelError) -> [Tensor] {
+  static func inputs(_ graph: Graph, batch: Int) throws(ModelError) -> [Tensor] {
     var state: UInt64 = 0x9E37_79B9_7F4A_7C15
     var tensors: [Tensor] = []
     for port in graph.inputs {

@@ -130,7 +130,7 @@ extension Quantizer {
     for node in graph.nodes {
       guard let reason = family.reasonToStayFloat(node, in: graph) else { continue }
       keptFloat.insert(node.name)
-      keptFloatReasons[node.name] = reason
+      keptFloatReasons[node.name] = .family(reason)
     }
   }
 }

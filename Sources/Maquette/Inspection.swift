@@ -21,12 +21,6 @@ package struct Inspection: Report {
     let int8: Int
   }
 
-  package struct FloatNode: Encodable, Sendable {
-    let name: String
-    let op: String
-    let reason: String
-  }
-
   package struct Weights: Encodable, Sendable {
     let element: String
     let tensors: Int
@@ -62,6 +56,8 @@ package struct Inspection: Report {
   /// How layers came to their forms, and what that was expected to give and gave, by part.
   let plans: [PrecisionPlan]
   let floatNodes: [FloatNode]
+  /// What floats take of a run, where it was timed.
+  let timings: FloatTimings?
   /// What of a float model would stay float in int8, once it is optimised.
   let int8FloatNodes: [FloatNode]
 
@@ -74,7 +70,9 @@ package struct Inspection: Report {
   /// Why a graph that resembles a family is not of it.
   let nearMisses: [String]
 
-  package init(of path: String) throws(ModelError) {
+  /// - Parameter timed: whether each int8 part runs a few times on its first golden, or on made-up inputs, to tell what floats
+  ///   take of it.
+  package init(of path: String, timed: Bool = false) throws(ModelError) {
     let file = try ModelFile(path)
     self.file = (path as NSString).lastPathComponent
     form = file.form.rawValue
@@ -117,17 +115,13 @@ package struct Inspection: Report {
     calibrationSamples = records.map(\.samples).max()
     plans = records.compactMap(\.precisionPlan)
     coverage = records.isEmpty ? nil : IntegerCoverage(file.parts)
+    let times = timed ? try PartTimes.of(file.parts) : [:]
+    timings = times.isEmpty ? nil : FloatTimings(file.parts, times)
     floatNodes = file.parts.flatMap { part in
-      (part.record?.layers ?? []).compactMap { layer in
-        layer.floatReason.map {
-          FloatNode(name: titled(part.name, layer.name), op: layer.operatorName, reason: $0)
-        }
-      }
+      FloatNode.all(in: part, times[part.name]).map { $0.titled(titled(part.name, $0.name)) }
     }
     int8FloatNodes = file.parts.flatMap { part in
-      Inspection.preview(part, file.family).map {
-        FloatNode(name: titled(part.name, $0.name), op: $0.op, reason: $0.reason)
-      }
+      Inspection.preview(part, file.family).map { $0.titled(titled(part.name, $0.name)) }
     }
     parts =
       several
@@ -145,22 +139,6 @@ package struct Inspection: Report {
       } : []
   }
 
-  /// Nodes by reason, the most frequent first.
-  private static func lines(_ title: String, _ nodes: [FloatNode]) -> [String] {
-    var reasons: [String: [String]] = [:]
-    for node in nodes { reasons[node.reason, default: []].append("\(node.name) (\(node.op))") }
-    guard !reasons.isEmpty else { return [] }
-    var lines = [title]
-    for (reason, nodes) in reasons.sorted(by: {
-      ($0.value.count, $1.key) > ($1.value.count, $0.key)
-    }) {
-      lines.append("  \(nodes.count) × \(reason)")
-      lines.append(
-        "      " + nodes.prefix(4).joined(separator: ", ") + (nodes.count > 4 ? ", …" : ""))
-    }
-    return lines
-  }
-
   /// What of a float part would stay float in int8; nothing where the part cannot be optimised.
   private static func preview(_ part: ModelPart, _ family: FamilyModel?) -> [FloatNode] {
     guard !part.isQuantized, part.record == nil,
@@ -173,7 +151,8 @@ package struct Inspection: Report {
       guard let reason = layer.floatReason, let output = node.outputs.first,
         prepared.type(output).element.isFloatingPoint
       else { return nil }
-      return FloatNode(name: layer.name, op: layer.operatorName, reason: reason)
+      return FloatNode(
+        name: layer.name, op: layer.operatorName, reason: reason, change: layer.floatChange)
     }
   }
 
@@ -256,8 +235,9 @@ package struct Inspection: Report {
     for plan in plans {
       lines += ["planned    \(plan.formsText)"] + plan.figureLines + plan.layerLines
     }
-    lines += Inspection.lines("what stays float, and why:", floatNodes)
-    lines += Inspection.lines("what would stay float in int8, and why:", int8FloatNodes)
+    lines += FloatNode.lines("what stays float, and why:", floatNodes)
+    if let timings { lines.append(timings.text) }
+    lines += FloatNode.lines("what would stay float in int8, and why:", int8FloatNodes)
     return lines.joined(separator: "\n")
   }
 }

@@ -20,7 +20,7 @@ extension AdoptedLowering {
     else { return "\(name) does not make real numbers" }
     if node.op is any MovingOperator || isNearest(node.op) { return try appendMoving(node) }
     guard node.op is any IntegerOperator else {
-      return "\(name) has no integer form; it runs in float32 with a fixed order of operations"
+      return FloatReason.noIntegerForm(name).text
     }
     return try appendTransparent(node)
   }

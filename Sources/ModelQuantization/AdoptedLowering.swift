@@ -79,7 +79,10 @@ struct AdoptedLowering {
       let node = source.nodes[index]
       guard !(node.op is QuantizeLinear || node.op is DequantizeLinear) else { return nil }
       return QuantizationRecord.Layer(
-        name: node.name, operatorName: type(of: node.op).name, floatReason: floatReasons[index])
+        name: node.name, operatorName: type(of: node.op).name, floatReason: floatReasons[index],
+        floatChange: floatReasons[index].map { _ in
+          "a file that quantizes what it reads and what it makes"
+        })
     }
   }
 

@@ -5,7 +5,7 @@ import TensorCore
 /// Which nodes of a float graph run on integers, and why the others do not.
 struct FormPlan {
   /// Nil for a node that runs on integers, else the reason why it stays float.
-  private(set) var floatReasons: [String?]
+  private(set) var floatReasons: [FloatReason?]
   private let graph: Graph
   /// Names of layers with weights that read their operand at 16 bits.
   private(set) var wide: Set<String>
@@ -28,13 +28,13 @@ struct FormPlan {
   ///   - wide: names of layers with weights that read 16 bits (`Q59`).
   init(
     _ graph: Graph, ranges: [ValueID: ValueRange], keptFloat: Set<String>,
-    reasons: [String: String] = [:], wide: Set<String> = []
+    reasons: [String: FloatReason] = [:], wide: Set<String> = []
   ) {
     self.graph = graph
     self.wide = wide
     floatReasons = graph.nodes.map { node in
       keptFloat.contains(node.name)
-        ? reasons[node.name] ?? "kept in float on request" : FormPlan.reason(node, graph, ranges)
+        ? reasons[node.name] ?? .onRequest : FormPlan.reason(node, graph, ranges)
     }
     settle()
   }
@@ -62,34 +62,35 @@ struct FormPlan {
   /// Why a node cannot run on integers, looking at the node alone.
   private static func reason(
     _ node: Node, _ graph: Graph, _ ranges: [ValueID: ValueRange]
-  ) -> String? {
+  ) -> FloatReason? {
     let name = type(of: node.op).name
     if !node.op.graphs.isEmpty {
       let inner = node.op.graphs.flatMap(\.graph.withInner).reduce(0) { $0 + $1.nodes.count }
-      return "\(name) runs \(inner) nodes in graphs of its own, which stay float"
+      return FloatReason(
+        "\(name) runs \(inner) nodes in graphs of its own, which stay float",
+        change: "an export without control flow, such as one of fixed lengths")
     }
     for case let input? in node.inputs {
       guard let constant = graph.constant(input), constant.element == .float32,
         node.op is any IntegerOperator || node.op is any UnaryOperator
       else { continue }
       guard constant.withElements(of: Float.self, { $0.allSatisfy(\.isFinite) }) else {
-        return
-          "'\(graph[input].name)' has numbers that are infinite or NaN; export the model without them"
+        return FloatReason(
+          "'\(graph[input].name)' has numbers that are infinite or NaN",
+          change: "an export of the model without them")
       }
     }
     guard let output = node.outputs.first, graph.type(output).element == .float32 else {
-      return "\(name) does not make real numbers"
+      return FloatReason("\(name) does not make real numbers", change: FloatReason.nothing)
     }
     for operand in FormPlan.dataOperands(node, graph) where ranges[operand] == nil {
       if graph.constant(operand) == nil {
-        return
-          "the range of '\(graph[operand].name)' is not known; calibrate with samples that reach it"
+        return .unknownRange(of: graph[operand].name)
       }
     }
     if node.op is MatMul, let reason = productReason(node, graph) { return reason }
     if ranges[output] == nil {
-      return
-        "the range of '\(graph[output].name)' is not known; calibrate with samples that reach it"
+      return .unknownRange(of: graph[output].name)
     }
     if node.op is any WeightedOperator {
       return weightedReason(node, graph)
@@ -99,44 +100,49 @@ struct FormPlan {
     }
     if node.op is MemoryRead { return constantReason(node, 1...2, graph) }
     if node.op is any UnaryOperator || node.op is any IntegerOperator {
-      return node.outputs.count == 1 ? nil : "\(name) has more than one output"
+      return node.outputs.count == 1
+        ? nil : FloatReason("\(name) has more than one output", change: FloatReason.nothing)
     }
-    return "\(name) has no integer form; it runs in float32 with a fixed order of operations"
+    return .noIntegerForm(name)
   }
 
   private static func weightedReason(
     _ node: Node, _ graph: Graph
-  ) -> String? {
+  ) -> FloatReason? {
     guard let weight = node.inputs[1], let tensor = graph.constant(weight),
       tensor.element == .float32
-    else { return "its weights are not constant; export the model with them as initializers" }
+    else { return .notConstant("its weights are") }
     if node.inputs.count > 2, let bias = node.inputs[2], graph.constant(bias) == nil {
-      return "its bias is not constant"
+      return .notConstant("its bias is")
     }
     return nil
   }
 
   /// A product of two activations (`Q14`).
-  private static func productReason(_ node: Node, _ graph: Graph) -> String? {
+  private static func productReason(_ node: Node, _ graph: Graph) -> FloatReason? {
     for case let input? in node.inputs where graph.constant(input) != nil {
-      return "one of its operands is a constant that is no weight of a linear layer"
+      return FloatReason(
+        "one of its operands is a constant that is no weight of a linear layer",
+        change: "a constant of two axes on its right, which becomes a weight")
     }
     return nil
   }
 
   private static func recurrentReason(
     _ node: Node, _ op: any IntegerRecurrentOperator, _ graph: Graph
-  ) -> String? {
-    do { try op.checkIntegerForm() } catch { return error.message }
+  ) -> FloatReason? {
+    do { try op.checkIntegerForm() } catch {
+      return FloatReason(error.message, change: "a model whose gates are those of Q42")
+    }
     return constantReason(node, 1...3, graph)
   }
 
   private static func constantReason(
     _ node: Node, _ operands: ClosedRange<Int>, _ graph: Graph
-  ) -> String? {
+  ) -> FloatReason? {
     for index in operands where index < node.inputs.count {
       if let input = node.inputs[index], graph.constant(input) == nil {
-        return "its weights are not constant; export the model with them as initializers"
+        return .notConstant("its weights are")
       }
     }
     return nil
@@ -177,7 +183,7 @@ struct FormPlan {
   }
 
   /// Why a node that could run on integers would gain nothing: its neighbours are float.
-  private func isolation(_ index: Int) -> String? {
+  private func isolation(_ index: Int) -> FloatReason? {
     let node = graph.nodes[index]
     let operands = FormPlan.dataOperands(node, graph)
     let hasIntegerOperand = operands.contains { producedAsInteger($0) }
@@ -188,8 +194,29 @@ struct FormPlan {
     {
       return nil
     }
-    if !isWanted { return "nothing reads it as integers" }
-    if !hasIntegerOperand { return "none of its operands is made of integers" }
+    if !isWanted {
+      return FloatReason(
+        "nothing reads it as integers",
+        change: change(of: node.outputs.flatMap(readers), "reads it")
+          ?? "nothing: outputs are float")
+    }
+    if !hasIntegerOperand {
+      return FloatReason(
+        "none of its operands is made of integers",
+        change: change(of: operands.compactMap { graph[$0].producer }, "makes them")
+          ?? "nothing: inputs are float")
+    }
     return nil
+  }
+
+  /// What neighbours would have to be; nil where there are none. Those that run on integers read or write 16 bits, which are
+  /// made of floats.
+  private func change(of neighbours: [Int], _ role: String) -> String? {
+    func names(_ nodes: [Int]) -> String {
+      Set(nodes.map { type(of: graph.nodes[$0].op).name }).sorted().joined(separator: ", ")
+    }
+    let float = neighbours.filter { !isInteger($0) }
+    guard float.isEmpty else { return "integers in what \(role): \(names(float))" }
+    return neighbours.isEmpty ? nil : "8 bits in place of 16 in what \(role): \(names(neighbours))"
   }
 }

@@ -49,13 +49,15 @@ struct Lowering {
       var reason = forms.isInteger(index) ? nil : forms.floatReasons[index]
       if reason == nil {
         do { try appendInteger(node) } catch  where error.code == .notQuantizable {
-          reason = error.message
+          reason = FloatReason(
+            error.message, change: "weights and ranges of a magnitude that scales can have")
         }
       }
       if reason != nil { try appendFloat(node) }
       layers.append(
         QuantizationRecord.Layer(
-          name: node.name, operatorName: type(of: node.op).name, floatReason: reason,
+          name: node.name, operatorName: type(of: node.op).name, floatReason: reason?.text,
+          floatChange: reason?.change,
           activationBits: reason == nil && forms.isWide(node) ? 16 : nil))
     }
     for port in source.outputs { try target.addOutput(port.name, asFloat(port.value)) }

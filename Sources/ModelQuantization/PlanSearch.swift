@@ -138,8 +138,7 @@ struct PlanSearch {
       let form = layer.choices[form].form
       made = made.giving(layer.name, form)
       guard form == .float32 else { continue }
-      made.keptFloatReasons[layer.name] =
-        "kept in float by the plan, for the noise that integers add"
+      made.keptFloatReasons[layer.name] = .byPlan
     }
     return made
   }

@@ -16,7 +16,7 @@ package struct Quantizer: Sendable {
   /// Of all products, how many layers that read 16 bits by themselves may sum a second time (`Q65`).
   package var wideShare = 0.0
   /// Why, for those nodes of ``keptFloat`` where the caller says.
-  package var keptFloatReasons: [String: String] = [:]
+  package var keptFloatReasons: [String: FloatReason] = [:]
 
   package init(
     method: CalibrationMethod = .mse, rounding: WeightRounding = .corrected,
@@ -121,7 +121,8 @@ package struct Quantizer: Sendable {
       let node = graph.nodes[index]
       return QuantizationRecord.Layer(
         name: node.name, operatorName: type(of: node.op).name,
-        floatReason: forms.floatReasons[index])
+        floatReason: forms.floatReasons[index]?.text,
+        floatChange: forms.floatReasons[index]?.change)
     }
   }
 }

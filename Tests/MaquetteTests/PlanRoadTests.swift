@@ -56,6 +56,28 @@ import Testing
     #expect(try Double(size()) <= 1.3 * Double(usual))
   }
 
+  @Test func whatStaysFloatIsExplainedAndTimed() throws {
+    var conversion = request { _ in }
+    conversion.models = [
+      ("main", Self.families.appending(path: "wav2-lip/tiny/generator-d1.onnx").path())
+    ]
+    conversion.calibration = Self.families.appending(path: "wav2-lip/tiny").path()
+    conversion.keptFloat = ["/output_block/output_block.1/Conv"]
+    _ = try conversion.run()
+    let plain = try Inspection(of: path("p.maq"))
+    #expect(plain.text.contains("would change with"), "\(plain.text)")
+    #expect(!plain.text.contains("floats take"))
+    let timed = try Inspection(of: path("p.maq"), timed: true)
+    #expect(timed.text.contains("floats take "), "\(timed.text)")
+    #expect(timed.text.contains(" ms)"))
+    let json = try timed.json()
+    for key in ["change", "conversion_ms", "float_ms", "whole_ms"] {
+      #expect(json.contains("\"\(key)\""))
+    }
+    // A float model has nothing that runs on integers, and nothing to time.
+    #expect(try !Inspection(of: conversion.models[0].file, timed: true).text.contains(" ms)"))
+  }
+
   @Test func demandsThatNothingCanKeepAreRefusedByName() throws {
     for value in [0, -1, .nan, .infinity, 1e9] {
       for (name, set) in [

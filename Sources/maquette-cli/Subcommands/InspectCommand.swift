@@ -22,11 +22,19 @@ struct InspectCommand: ParsableCommand {
     help: ArgumentHelp("The part that is meant, where there are several.", valueName: "part"))
   var part: String?
 
+  @Flag(
+    name: .long,
+    help: "Run an int8 bundle a few times, and tell what each operator that stays float takes.")
+  var timings = false
+
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
     guard operators != (file != nil) else {
       throw ValidationError("give either a FILE or --operators")
+    }
+    guard !timings || file != nil && !graph else {
+      throw ValidationError("--timings are of a FILE, without --graph")
     }
   }
 
@@ -37,6 +45,6 @@ struct InspectCommand: ParsableCommand {
     if graph {
       return try report(output) { (_) throws(ModelError) in try GraphListing(of: file, part: part) }
     }
-    try report(output) { (_) throws(ModelError) in try Inspection(of: file) }
+    try report(output) { (_) throws(ModelError) in try Inspection(of: file, timed: timings) }
   }
 }
