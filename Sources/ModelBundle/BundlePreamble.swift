@@ -33,15 +33,17 @@ struct BundlePreamble {
       + (isSigned ? BundlePreamble.signatureByteCount : 0)
   }
 
-  /// Reads and checks the preamble of `file`: everything but the header's own content.
-  init(of file: [UInt8], limits: BundleLimits) throws(ModelError) {
+  /// Checks everything but the header's own content.
+  ///
+  /// - Parameter bytes: the first of the file, as many as a preamble has unless the file is shorter.
+  init(_ bytes: [UInt8], fileByteCount: Int, limits: BundleLimits) throws(ModelError) {
     func little(_ range: Range<Int>) -> UInt64 {
-      range.reversed().reduce(0) { $0 << 8 | UInt64(file[$1]) }
+      range.reversed().reduce(0) { $0 << 8 | UInt64(bytes[$1]) }
     }
-    guard file.count >= BundlePreamble.byteCount else {
-      throw ModelError(.malformedInput, "B2: \(file.count) bytes are too few for a bundle")
+    guard bytes.count == BundlePreamble.byteCount else {
+      throw ModelError(.malformedInput, "B2: \(bytes.count) bytes are too few for a bundle")
     }
-    guard file.starts(with: BundlePreamble.magic) else {
+    guard bytes.starts(with: BundlePreamble.magic) else {
       throw ModelError(.malformedInput, "B2: not a bundle")
     }
     version = Int(little(8..<12))
@@ -54,23 +56,27 @@ struct BundlePreamble {
         .unsupportedFeature, "B3: flags \(little(12..<16)) that version \(version) lacks")
     }
     isSigned = little(12..<16) == 1
-    guard little(24..<32) == UInt64(file.count) else {
+    guard little(24..<32) == UInt64(fileByteCount) else {
       throw ModelError(
-        .malformedInput, "B4: the bundle has \(little(24..<32)) bytes and the file \(file.count)")
+        .malformedInput,
+        "B4: the bundle has \(little(24..<32)) bytes and the file \(fileByteCount)")
     }
-    fileByteCount = file.count
+    self.fileByteCount = fileByteCount
     guard little(16..<24) <= UInt64(limits.headerBytes) else {
       throw ModelError(
         .limitExceeded, "B20: a header of \(little(16..<24)) bytes; \(limits.headerBytes) at most")
     }
     headerByteCount = Int(little(16..<24))
-    let rest = file.count - BundlePreamble.byteCount - headerByteCount
+    let rest = fileByteCount - BundlePreamble.byteCount - headerByteCount
     guard rest >= (isSigned ? BundlePreamble.signatureByteCount : 0) else {
       throw ModelError(.malformedInput, "B4: the header is longer than the file")
     }
-    let header = Array(file[BundlePreamble.byteCount..<BundlePreamble.byteCount + headerByteCount])
-    headerDigest = Digest(of: header)
-    guard Array(file[32..<64]) == headerDigest.bytes else {
+    headerDigest = Digest(stated: Array(bytes[32..<64]))
+  }
+
+  /// - Throws: `integrity-failure` for another header than the one that the preamble is of.
+  func check(header: [UInt8]) throws(ModelError) {
+    guard Digest(of: header) == headerDigest else {
       throw ModelError(.integrityFailure, "B5: the header does not have the preamble's digest")
     }
   }

@@ -1,8 +1,8 @@
 import ModelIR
 import TensorCore
 
-/// Reads bundles. Opening checks everything that can be known without unpacking; what is unpacked then
-/// has the size and digest that the header says, or is an error.
+/// Reads bundles. Opening checks the header and that it agrees with the file; what is unpacked then has the size and
+/// digest that the header says, or is an error, and takes no memory before its packed form is seen to be right.
 package struct BundleReader: Sendable {
   package let header: BundleHeader
   /// Whose valid signature the bundle bears; nil where it has none.
@@ -10,12 +10,12 @@ package struct BundleReader: Sendable {
   /// Of the format.
   package let version: Int
   /// Of the whole file.
-  package var byteCount: Int { file.count }
+  package var byteCount: Int { source.count }
 
   /// What errors call the bundle.
   private let title: String
-  private let file: [UInt8]
-  /// Where each section starts in ``file``.
+  private let source: BundleSource
+  /// Where each section starts.
   private let starts: [Int]
   private let limits: BundleLimits
   /// Numbers of the tensors of each section.
@@ -24,35 +24,38 @@ package struct BundleReader: Sendable {
   /// - Throws: `missing-input`, `input-output`, and what ``init(bytes:limits:)`` throws.
   package init(path: String, limits: BundleLimits = BundleLimits()) throws(ModelError) {
     self = try during("reading bundle \(path)") { () throws(ModelError) in
-      try BundleReader(bytes: try FileAccess.read(path), title: "bundle \(path)", limits: limits)
+      try BundleReader(.file(try OpenFile(path)), title: "bundle \(path)", limits: limits)
     }
   }
 
   /// - Throws: `malformed-input`, `unsupported-feature`, `limit-exceeded` or `integrity-failure`, with
   ///   the clause of `formats/bundle.md`.
   package init(bytes: [UInt8], limits: BundleLimits = BundleLimits()) throws(ModelError) {
-    try self.init(bytes: bytes, title: "the bundle", limits: limits)
+    try self.init(.memory(bytes), title: "the bundle", limits: limits)
   }
 
-  private init(bytes: [UInt8], title: String, limits: BundleLimits) throws(ModelError) {
-    let preamble = try BundlePreamble(of: bytes, limits: limits)
+  private init(
+    _ source: BundleSource, title: String, limits: BundleLimits
+  ) throws(ModelError) {
+    let start = try source.bytes(0..<min(BundlePreamble.byteCount, source.count))
+    let preamble = try BundlePreamble(start, fileByteCount: source.count, limits: limits)
     let headerEnd = BundlePreamble.byteCount + preamble.headerByteCount
-    var end = bytes.count
+    var headerBytes = try source.bytes(BundlePreamble.byteCount..<headerEnd)
+    try preamble.check(header: headerBytes)
+    var end = source.count
     if preamble.isSigned {
       end -= BundlePreamble.signatureByteCount
-      signer = try BundleSignatureBlock.verify(
-        Array(bytes[end...]), of: Array(bytes[..<BundlePreamble.byteCount]))
+      signer = try BundleSignatureBlock.verify(try source.bytes(end..<source.count), of: start)
     } else {
       signer = nil
     }
-    var headerBytes = Array(bytes[BundlePreamble.byteCount..<headerEnd])
     if preamble.version >= 3 {
       headerBytes = try ZstdFrame.contents(
         headerBytes, limit: limits.headerBytes, windowLog: limits.windowLog)
     }
     let header = try BundleHeader(bytes: headerBytes, version: preamble.version)
     try header.check(
-      storedByteCount: end - headerEnd, fileByteCount: bytes.count, version: preamble.version,
+      storedByteCount: end - headerEnd, fileByteCount: source.count, version: preamble.version,
       limits: limits)
     var starts: [Int] = []
     var next = headerEnd
@@ -65,17 +68,8 @@ package struct BundleReader: Sendable {
     self.header = header
     self.limits = limits
     self.starts = starts
-    file = bytes
+    self.source = source
     members = header.members
-    for (index, section) in header.sections.enumerated() {
-      try withFrame(index) { (frame) throws(ModelError) in
-        try during("checking \(section)") { () throws(ModelError) in
-          try section.coding.check(
-            frame, size: section.byteCount, elements: entries(of: index).map(\.element),
-            windowLog: limits.windowLog)
-        }
-      }
-    }
     guard version != 2 || index(of: .record, BundleJoin.record) != nil else {
       throw ModelError(.malformedInput, "B22: a bundle of version 2 without the record 'join'")
     }
@@ -220,37 +214,44 @@ package struct BundleReader: Sendable {
     members[section].map { header.tensors[$0] }
   }
 
+  /// Calls `body` with a section as it is stored, in which nothing is wrong that can be told without unpacking it.
   private func withFrame<R>(
-    _ index: Int, _ body: (UnsafeRawBufferPointer) throws(ModelError) -> R
+    _ index: Int, _ scratch: BundleSource.Scratch,
+    _ body: (UnsafeRawBufferPointer) throws(ModelError) -> R
   ) throws(ModelError) -> R {
-    let start = starts[index]
-    let end = start + header.sections[index].storedByteCount
-    return try file.withUnsafeBufferPointer { (buffer) throws(ModelError) in
-      try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[start..<end]))
+    let section = header.sections[index]
+    let range = starts[index]..<starts[index] + section.storedByteCount
+    return try during("unpacking \(section)") { () throws(ModelError) in
+      try source.withBytes(range, scratch) { (frame) throws(ModelError) in
+        try section.coding.check(
+          frame, size: section.byteCount, elements: entries(of: index).map(\.element),
+          windowLog: limits.windowLog)
+        return try body(frame)
+      }
     }
   }
 
   /// Fills `content` with what section `index` holds.
   private func unpack(
-    _ index: Int, into content: UnsafeMutableRawBufferPointer
+    _ index: Int, _ frame: UnsafeRawBufferPointer, into content: UnsafeMutableRawBufferPointer
   ) throws(ModelError) {
     let section = header.sections[index]
-    try during("unpacking \(section)") { () throws(ModelError) in
-      try withFrame(index) { (frame) throws(ModelError) in
-        try section.coding.unpack(frame, entries(of: index), into: content)
-      }
-      guard Digest(of: UnsafeRawBufferPointer(content)) == section.digest else {
-        throw ModelError(.integrityFailure, "B17: the content does not have the header's digest")
-      }
+    try section.coding.unpack(frame, entries(of: index), into: content)
+    guard Digest(of: UnsafeRawBufferPointer(content)) == section.digest else {
+      throw ModelError(.integrityFailure, "B17: the content does not have the header's digest")
     }
   }
 
-  private func bytes(_ index: Int) throws(ModelError) -> [UInt8] {
-    var content = [UInt8](repeating: 0, count: header.sections[index].byteCount)
-    try content.withUnsafeMutableBufferPointer { (buffer) throws(ModelError) in
-      try unpack(index, into: UnsafeMutableRawBufferPointer(buffer))
+  private func bytes(
+    _ index: Int, _ scratch: BundleSource.Scratch = BundleSource.Scratch()
+  ) throws(ModelError) -> [UInt8] {
+    try withFrame(index, scratch) { (frame) throws(ModelError) in
+      var content = [UInt8](repeating: 0, count: header.sections[index].byteCount)
+      try content.withUnsafeMutableBufferPointer { (buffer) throws(ModelError) in
+        try unpack(index, frame, into: UnsafeMutableRawBufferPointer(buffer))
+      }
+      return content
     }
-    return content
   }
 
   private func json(_ index: Int) throws(ModelError) -> JSON {
@@ -274,8 +275,11 @@ package struct BundleReader: Sendable {
     let indices = header.sections.indices.filter {
       header.sections[$0].kind == .tensors && wanted(header.sections[$0])
     }
-    let unpacked = try concurrently(indices.count) { (task) throws(ModelError) in
-      try unpackTensors(indices[task], members[indices[task]])
+    let longest = indices.map { header.sections[$0].storedByteCount }.max() ?? 0
+    let scratch: @Sendable () -> BundleSource.Scratch = { BundleSource.Scratch(least: longest) }
+    let unpacked = try concurrently(indices.count, with: scratch) {
+      (scratch, task) throws(ModelError) in
+      try unpackTensors(indices[task], members[indices[task]], scratch)
     }
     var tensors = [Tensor?](repeating: nil, count: header.tensors.count)
     for (number, tensor) in unpacked.joined() { tensors[number] = tensor }
@@ -283,17 +287,19 @@ package struct BundleReader: Sendable {
   }
 
   private func unpackTensors(
-    _ section: Int, _ members: [Int]
+    _ section: Int, _ members: [Int], _ scratch: BundleSource.Scratch
   ) throws(ModelError) -> [(Int, Tensor)] {
     var made: [(Int, Tensor)] = []
     if members.count == 1 {
       let entry = header.tensors[members[0]]
-      let tensor = try Tensor(entry.element, entry.shape) { (out) throws(ModelError) in
-        try unpack(section, into: out)
+      let tensor = try withFrame(section, scratch) { (frame) throws(ModelError) in
+        try Tensor(entry.element, entry.shape) { (out) throws(ModelError) in
+          try unpack(section, frame, into: out)
+        }
       }
       made = [(members[0], tensor)]
     } else {
-      let content = try bytes(section)
+      let content = try bytes(section, scratch)
       var offset = 0
       for number in members {
         let entry = header.tensors[number]

@@ -15,6 +15,14 @@ package struct Digest: Sendable, Hashable, CustomStringConvertible {
     self = content.withUnsafeBytes { Digest(of: $0) }
   }
 
+  /// A digest that a file states.
+  ///
+  /// - Precondition: 32 bytes.
+  init(stated bytes: [UInt8]) {
+    precondition(bytes.count == SHA256.byteCount)
+    self.bytes = bytes
+  }
+
   /// The digest of a tensor's elements.
   package init(of tensor: Tensor) { self.init(of: tensor.bytes) }
 

@@ -11,6 +11,9 @@ package enum SectionCoding: String, Sendable, CaseIterable {
 
   // MARK: - Writing
 
+  /// ``rans`` takes a share of this less than the others, or is not worth the time to read it.
+  private static let leastGain = 128
+
   /// The shortest form of tensors that follow each other, of the first coding where several are as short.
   static func shortest(
     _ tensors: [Tensor], _ content: UnsafeRawBufferPointer
@@ -27,7 +30,8 @@ package enum SectionCoding: String, Sendable, CaseIterable {
     }
     if !tensors.isEmpty, tensors.allSatisfy({ WeightCoder.canCode($0.element) }) {
       let stored = try WeightCoder.encode(tensors)
-      if stored.count < best.stored.count { best = (.rans, stored) }
+      let worth = best.stored.count - best.stored.count / SectionCoding.leastGain
+      if stored.count < worth { best = (.rans, stored) }
     }
     return best
   }

@@ -128,50 +128,98 @@ enum WeightCoder {
 
     mutating func decode(into run: UnsafeMutableRawBufferPointer, _ table: borrowing DecodingTable)
     {
-      let words = words
-      var (lane, next, isShort) = (lane, next, isShort)
       table.symbols.withUnsafeBufferPointer { symbols in
         table.spans.withUnsafeBufferPointer { spans in
-          states.withUnsafeMutableBufferPointer { states in
-            var index = 0
-            while index < run.count {
-              // As long as the stream surely lasts, words are read whether they are needed or not.
-              let sure = min(run.count - index, (words.count - next) / 2)
-              for position in index..<index + sure {
-                let (symbol, state) = LaneDecoder.step(states[lane], symbols, spans)
-                let isBelow: UInt32 = state < WeightCoder.lowest ? 1 : 0
-                let word = words.loadUnaligned(fromByteOffset: next, as: UInt16.self)
-                states[lane] =
-                  state &<< (16 &* isBelow) | UInt32(UInt16(littleEndian: word)) & (0 &- isBelow)
-                next &+= Int(2 &* isBelow)
-                lane = (lane &+ 1) & (lanes - 1)
-                run[position] = symbol
-              }
-              index += sure
-              guard index < run.count, words.count - next < 2 else { continue }
-              let (symbol, state) = LaneDecoder.step(states[lane], symbols, spans)
-              isShort = isShort || state < WeightCoder.lowest
-              states[lane] = state
-              lane = (lane &+ 1) & (lanes - 1)
-              run[index] = symbol
-              index += 1
-            }
+          var index = 0
+          while index < run.count {
+            if lane == 0 { index += rounds(of: run, from: index, symbols, spans) }
+            guard index < run.count else { return }
+            run[index] = step(symbols, spans)
+            index += 1
           }
         }
       }
-      (self.lane, self.next, self.isShort) = (lane, next, isShort)
     }
 
-    /// The symbol of a state, and the state before it has its next word.
+    /// One weight.
+    private mutating func step(
+      _ symbols: UnsafeBufferPointer<UInt8>, _ spans: UnsafeBufferPointer<UInt32>
+    ) -> UInt8 {
+      var state = states[lane]
+      let symbol = LaneDecoder.symbol(&state, symbols, spans)
+      if state < WeightCoder.lowest {
+        if words.count - next < 2 {
+          isShort = true
+        } else {
+          LaneDecoder.refill(&state, words.baseAddress, &next)
+        }
+      }
+      states[lane] = state
+      lane = (lane + 1) % lanes
+      return symbol
+    }
+
+    /// As many weights as whole rounds of the lanes give while words surely last, the states in registers. Returns
+    /// their number.
+    private mutating func rounds(
+      of run: UnsafeMutableRawBufferPointer, from first: Int,
+      _ symbols: UnsafeBufferPointer<UInt8>, _ spans: UnsafeBufferPointer<UInt32>
+    ) -> Int {
+      let count = min(run.count - first, (words.count - next) / 2) / lanes * lanes
+      guard count > 0, let start = run.baseAddress else { return 0 }
+      let (words, out) = (words.baseAddress, start + first)
+      var next = next
+      var (s0, s1, s2, s3) = (states[0], states[1], states[2], states[3])
+      var (s4, s5, s6, s7) = (states[4], states[5], states[6], states[7])
+      for index in stride(from: 0, to: count, by: lanes) {
+        var eight: UInt64 = 0
+        eight |= UInt64(LaneDecoder.symbol(&s0, symbols, spans))
+        LaneDecoder.refill(&s0, words, &next)
+        eight |= UInt64(LaneDecoder.symbol(&s1, symbols, spans)) &<< 8
+        LaneDecoder.refill(&s1, words, &next)
+        eight |= UInt64(LaneDecoder.symbol(&s2, symbols, spans)) &<< 16
+        LaneDecoder.refill(&s2, words, &next)
+        eight |= UInt64(LaneDecoder.symbol(&s3, symbols, spans)) &<< 24
+        LaneDecoder.refill(&s3, words, &next)
+        eight |= UInt64(LaneDecoder.symbol(&s4, symbols, spans)) &<< 32
+        LaneDecoder.refill(&s4, words, &next)
+        eight |= UInt64(LaneDecoder.symbol(&s5, symbols, spans)) &<< 40
+        LaneDecoder.refill(&s5, words, &next)
+        eight |= UInt64(LaneDecoder.symbol(&s6, symbols, spans)) &<< 48
+        LaneDecoder.refill(&s6, words, &next)
+        eight |= UInt64(LaneDecoder.symbol(&s7, symbols, spans)) &<< 56
+        LaneDecoder.refill(&s7, words, &next)
+        out.storeBytes(of: eight.littleEndian, toByteOffset: index, as: UInt64.self)
+      }
+      self.next = next
+      states = [s0, s1, s2, s3, s4, s5, s6, s7]
+      return count
+    }
+
+    /// The symbol of a state, which becomes the state before it has its next word.
     @inline(__always)
-    private static func step(
-      _ state: UInt32, _ symbols: UnsafeBufferPointer<UInt8>, _ spans: UnsafeBufferPointer<UInt32>
-    ) -> (symbol: UInt8, state: UInt32) {
+    private static func symbol(
+      _ state: inout UInt32, _ symbols: UnsafeBufferPointer<UInt8>,
+      _ spans: UnsafeBufferPointer<UInt32>
+    ) -> UInt8 {
       let slot = state & UInt32(WeightDistribution.total - 1)
       let symbol = symbols[Int(slot)]
       let span = spans[Int(symbol)]
-      let after = (span >> 16) &* (state >> UInt32(WeightDistribution.bits)) &+ slot
-      return (symbol, after &- (span & 0xFFFF))
+      state = (span >> 16) &* (state >> UInt32(WeightDistribution.bits)) &+ slot &- (span & 0xFFFF)
+      return symbol
+    }
+
+    /// Takes the next word where the state needs one; it is read in any case.
+    @inline(__always)
+    private static func refill(
+      _ state: inout UInt32, _ words: UnsafeRawPointer?, _ next: inout Int
+    ) {
+      guard let words else { return }
+      let isBelow = state < WeightCoder.lowest
+      let word = words.loadUnaligned(fromByteOffset: next, as: UInt16.self)
+      let filled = state &<< 16 | UInt32(UInt16(littleEndian: word))
+      state = isBelow ? filled : state
+      next &+= isBelow ? 2 : 0
     }
   }
 

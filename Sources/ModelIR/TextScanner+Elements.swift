@@ -2,11 +2,11 @@ import TensorCore
 
 extension TextScanner {
   mutating func scale() throws(ModelError) -> Float {
-    let place = self
+    let mark = mark
     // A zero point follows without a space: `0.5-3`.
     let scale = try float()
     guard scale.isFinite, scale > 0 else {
-      throw place.error("a scale must be finite and above 0", code: .invalidValue)
+      throw error("a scale must be finite and above 0", at: mark, code: .invalidValue)
     }
     return scale
   }
@@ -15,14 +15,14 @@ extension TextScanner {
   mutating func elements(
     of element: ElementType, _ shape: Shape, quantization: QuantizationParameters?
   ) throws(ModelError) -> Tensor {
-    let place = self
+    let mark = mark
     var bytes: [UInt8] = []
     if take("[") {
       while !take("]") {
         if !bytes.isEmpty { try expect(",") }
-        if take("…") { throw place.error("the text leaves out elements") }
+        if take("…") { throw error("the text leaves out elements", at: mark) }
         guard bytes.count < shape.count * element.byteCount else {
-          throw place.error("more elements than \(shape) has")
+          throw error("more elements than \(shape) has", at: mark)
         }
         try appendElement(element, to: &bytes)
       }
@@ -37,14 +37,14 @@ extension TextScanner {
     } else if take("hex") {
       bytes = try hexadecimal()
     } else {
-      throw place.error("expected '[', 'fill' or 'hex'")
+      throw error("expected '[', 'fill' or 'hex'", at: mark)
     }
     guard bytes.count == shape.count * element.byteCount else {
-      throw place.error(
-        "\(bytes.count / element.byteCount) elements do not fill \(element)\(shape)")
+      throw error(
+        "\(bytes.count / element.byteCount) elements do not fill \(element)\(shape)", at: mark)
     }
     guard bytes.withUnsafeBytes({ GraphText.areElements($0, of: element) }) else {
-      throw place.error("bytes that are not a \(element)")
+      throw error("bytes that are not a \(element)", at: mark)
     }
     return Tensor(
       element, shape, quantization: quantization, writing: { $0.copyBytes(from: bytes) })
@@ -63,34 +63,34 @@ extension TextScanner {
     case .uint64: append(try integer(UInt64.self))
     case .bool: append(try boolean())
     default:
-      let place = self
+      let mark = mark
       let value = try integer(Int64.self)
       guard let range = element.integerRange, range.contains(value) else {
-        throw place.error("\(value) is outside \(element)")
+        throw error("\(value) is outside \(element)", at: mark)
       }
       append(UInt64(bitPattern: value))
     }
   }
 
   private mutating func boolean() throws(ModelError) -> UInt64 {
-    let place = self
+    let mark = mark
     switch word() {
     case "true": return 1
     case "false": return 0
-    default: throw place.error("expected 'true' or 'false'")
+    default: throw error("expected 'true' or 'false'", at: mark)
     }
   }
 
   private mutating func hexadecimal() throws(ModelError) -> [UInt8] {
-    let place = self
+    let mark = mark
     let digits = Array(try string().utf8)
-    guard digits.count.isMultiple(of: 2) else { throw place.error("half a byte") }
+    guard digits.count.isMultiple(of: 2) else { throw error("half a byte", at: mark) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(digits.count / 2)
     for index in stride(from: 0, to: digits.count, by: 2) {
       guard let high = TextScanner.digit(digits[index]),
         let low = TextScanner.digit(digits[index + 1])
-      else { throw place.error("expected hexadecimal digits") }
+      else { throw error("expected hexadecimal digits", at: mark) }
       bytes.append(high << 4 | low)
     }
     return bytes

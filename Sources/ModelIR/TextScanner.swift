@@ -19,8 +19,24 @@ struct TextScanner {
     return "line \(next.line), column \(column)"
   }
 
-  func error(_ message: String, code: ModelError.Code = .malformedInput) -> ModelError {
-    ModelError(code, "\(place): \(message)")
+  /// A place to go back to.
+  struct Mark {
+    fileprivate let position: Int
+    fileprivate let line: Int
+    fileprivate let lineStart: Int
+  }
+
+  var mark: Mark { Mark(position: position, line: line, lineStart: lineStart) }
+
+  /// - Parameter mark: where the fault is; the next token where nil.
+  func error(
+    _ message: String, at mark: Mark? = nil, code: ModelError.Code = .malformedInput
+  ) -> ModelError {
+    var there = self
+    if let mark {
+      (there.position, there.line, there.lineStart) = (mark.position, mark.line, mark.lineStart)
+    }
+    return ModelError(code, "\(there.place): \(message)")
   }
 
   private func byte(_ offset: Int = 0) -> UInt8? {
@@ -158,7 +174,9 @@ struct TextScanner {
   }
 
   /// One number, `inf`, `nan` or `0x…`, sign included, as it is written.
-  mutating func number() throws(ModelError) -> Substring {
+  mutating func number() throws(ModelError) -> Substring { text(try numberRange()) }
+
+  private mutating func numberRange() throws(ModelError) -> Range<Int> {
     skip()
     let start = position
     if let sign = byte(), sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+") { position += 1 }
@@ -171,7 +189,7 @@ struct TextScanner {
       position += 1
     }
     guard position > start else { throw error("expected a number") }
-    return text(start..<position)
+    return start..<position
   }
 
   private func isHexadecimal(from start: Int) -> Bool {
@@ -180,10 +198,10 @@ struct TextScanner {
   }
 
   mutating func integer<I: FixedWidthInteger>(_: I.Type = I.self) throws(ModelError) -> I {
-    let place = self
+    let mark = mark
     let digits = try number()
     guard let value = I(digits) else {
-      throw place.error("'\(digits)' is not a whole number in \(I.min)…\(I.max)")
+      throw error("'\(digits)' is not a whole number in \(I.min)…\(I.max)", at: mark)
     }
     return value
   }
@@ -195,10 +213,14 @@ struct TextScanner {
 
   /// The bits of one float of `type` (`T11`).
   mutating func floatBits(_ type: ElementType) throws(ModelError) -> UInt64 {
-    let place = self
-    let digits = try number()
+    let mark = mark
+    let range = try numberRange()
+    if type == .float32, let bits = bytes[range].withUnsafeBufferPointer(ShortDecimal.bits) {
+      return UInt64(bits)
+    }
+    let digits = text(range)
     guard let bits = TextScanner.bits(of: digits, as: type) else {
-      throw place.error("'\(digits)' is not a \(type)")
+      throw error("'\(digits)' is not a \(type)", at: mark)
     }
     return bits
   }

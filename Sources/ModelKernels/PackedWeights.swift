@@ -23,7 +23,7 @@ package final class PackedWeights: @unchecked Sendable {
       offsets.append(total)
       total += alignedByteCount(each.byteCount)
     }
-    let memory = AlignedMemory(byteCount: total, isStreamed: true)
+    let memory = AlignedMemory(byteCount: total)
     _ = concurrently(weights.count) { [offsets] index in
       weights[index].pack(into: memory, at: offsets[index])
     }
