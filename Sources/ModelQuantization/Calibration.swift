@@ -84,19 +84,20 @@ package struct Calibration: ~Copyable {
   /// The means of the channels of what a layer reads.
   func channelMeans(of id: ValueID) -> ChannelMeans? { means[id.index] }
 
-  /// The range of each observed value.
+  /// The range of each observed value. Of what goes into the graph, `mse` cuts nothing off: it would be missing in every layer.
   package func ranges(
     _ method: CalibrationMethod
   ) throws(ModelError) -> [ValueID: ValueRange] {
     guard samples > 0 else {
       throw ModelError(.missingInput, "calibration needs at least one sample")
     }
+    let whole = method == .mse ? Set(graph.inputs.map(\.value.index)) : []
     var ranges: [ValueID: ValueRange] = [:]
     for (index, observer) in observers {
       let id = ValueID(index: index)
       ranges[id] = try during("choosing the range of '\(graph[id].name)'") {
         () throws(ModelError) in
-        try observer.range(method)
+        try observer.range(whole.contains(index) ? .minMax : method)
       }
     }
     return ranges

@@ -9,7 +9,8 @@ struct WideChoice {
   let share: Double
   /// Products that take as long as splitting an element, which passes over memory take.
   static let splitting = 400
-  /// The least share of all layers' noise for which a layer is worth it.
+  /// The least share of all layers' noise for which a layer is worth it that costs as great a share of the products,
+  /// or a greater one.
   private static let least = 0.01
 
   /// Names of the layers of `calibration` that are chosen.
@@ -36,7 +37,7 @@ struct WideChoice {
       let noise = operand.meanSquaredError(of: range) * gain / result.meanSquare
       found.append((node.name, noise, own + Self.splitting * operand.count))
     }
-    let least = found.reduce(0) { $0 + $1.noise } * Self.least
+    let noise = found.reduce(0) { $0 + $1.noise }
     let limit = Int(Double(products) * share)
     var spent = 0
     var chosen: Set<String> = []
@@ -45,7 +46,9 @@ struct WideChoice {
       let (left, right) = (p.noise * Double(q.cost), q.noise * Double(p.cost))
       return left == right ? a.offset < b.offset : left > right
     }
-    for (_, layer) in order where layer.noise >= least && spent + layer.cost <= limit {
+    for (_, layer) in order where spent + layer.cost <= limit {
+      let least = min(Self.least, Double(layer.cost) / Double(products))
+      guard layer.noise >= noise * least else { continue }
       spent += layer.cost
       chosen.insert(layer.name)
     }

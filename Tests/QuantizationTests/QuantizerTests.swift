@@ -78,6 +78,18 @@ private func quantized(
   }
 }
 
+@Test func whatGoesIntoAGraphIsNotCutOff() throws {
+  let graph = try Quantizer.prepared(try sample())
+  var calibration = Calibration(graph)
+  let shape = try Shape([1000, 4, 6, 6])
+  let even = noise(shape, seed: 10).floats()
+  try calibration.observe([Tensor(shape, [9] + even.dropFirst().map { $0 * 0.1 })])
+  let x = graph.inputs[0].value
+  let whole = try calibration.ranges(.minMax)[x]
+  #expect(try calibration.observer(of: x)?.range(.mse) != whole)
+  #expect(try calibration.ranges(.mse)[x] == whole)
+}
+
 @Test func keptNodesStayFloat() throws {
   var calibration = Calibration(try Quantizer.prepared(try sample()))
   try calibration.observe([noise(try Shape([1, 4, 6, 6]), seed: 1)])
