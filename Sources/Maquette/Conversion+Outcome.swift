@@ -50,6 +50,8 @@ extension Conversion {
     let floatNodes: Int
     let coverage: IntegerCoverage?
     let parts: [PartOutcome]
+    /// What binding inputs saved, by part.
+    let bound: [BoundInputs.Saving]
     /// How goldens came about: given, or computed by the float graph.
     let goldenSource: String
     let goldens: Int
@@ -76,6 +78,7 @@ extension Conversion {
           lines.append("  part        \(part.part)\(role): \(part.nodes) nodes")
         }
       }
+      for saving in bound { lines.append("  bound       " + saving.text) }
       if precision == Precision.int8.rawValue {
         lines.append(
           adopted

@@ -48,6 +48,8 @@ package struct Conversion: Sendable {
   package var plan = PlanDemands()
   /// Where the face is in pictures of the calibration folder.
   package var box: Box?
+  /// Inputs that are the same in every run, each a file, or a number for all elements (``BoundInputs``).
+  package var bindings: [(input: String, file: String)] = []
   /// What the family is told: a text file of lines by name.
   package var settings: [String: String] = [:]
   package var threads = 1
@@ -106,9 +108,10 @@ package struct Conversion: Sendable {
     family = FamilyModel(
       parts.map { (name: $0.name, graph: $0.graph) }, settings: family?.settings ?? [:])
     try plan.check(precision, parts, family)
-    let float = parts
+    var float = parts
     seconds["optimise"] = watch.seconds
 
+    let bound = try BoundInputs(bindings, of: parts, family, box: box)
     let samples = Gathered(limit: Self.madeGoldens)
     if precision == .int8, let calibration {
       watch = Stopwatch()
@@ -142,10 +145,23 @@ package struct Conversion: Sendable {
     if !keepsGoldens { goldenSource = "none, as asked" }
     var stored: [StoredGolden] = []
     var agreements: [Agreement] = []
-    for (part, reference) in zip(parts, float) {
-      let judged = try judge(part, against: reference, samples[part.name], family, parts.count > 1)
+    var savings: [BoundInputs.Saving] = []
+    var others = 0
+    for index in parts.indices {
+      if !bound.isEmpty { progress("binding inputs") }
+      let (own, strange) = try bound.stripped(samples[parts[index].name], of: float[index])
+      others += strange
+      let saving: BoundInputs.Saving?
+      (parts[index], saving) = try bound.applied(to: parts[index])
+      if let saving { savings.append(saving) }
+      float[index] = precision == .int8 ? try bound.applied(to: float[index]).part : parts[index]
+      let judged = try judge(parts[index], against: float[index], own, family, parts.count > 1)
       if keepsGoldens { stored += judged.0 }
       agreements += judged.1
+    }
+    if others > 0, keepsGoldens {
+      goldenSource +=
+        "; of \(others) recorded with other values of what is bound, the float graph's"
     }
     seconds["verify"] = watch.seconds
 
@@ -180,6 +196,7 @@ package struct Conversion: Sendable {
       calibrationSamples: outcomes.map(\.calibrationSamples).max() ?? 0, adopted: adopted,
       int8Nodes: integer,
       floatNodes: nodes - integer, coverage: IntegerCoverage(parts), parts: outcomes,
+      bound: savings,
       goldenSource: goldenSource,
       goldens: stored.count, plans: parts.compactMap(\.record?.precisionPlan),
       agreements: agreements, seconds: seconds,
@@ -223,6 +240,9 @@ package struct Conversion: Sendable {
     }
     options.merge(plan.options) { $1 }
     if precision == .int8 { options["wide-share"] = String(wideShare) }
+    if !bindings.isEmpty {
+      options["bound"] = bindings.map(\.input).sorted().joined(separator: " ")
+    }
     if !wide.isEmpty { options["wide"] = wide.sorted().joined(separator: " ") }
     if !keptFloat.isEmpty { options["kept-float"] = keptFloat.sorted().joined(separator: " ") }
     return options

@@ -93,7 +93,7 @@ package struct Execution: Sendable {
     try part.graph.checkNames(inputs.map(\.name))
     var tensors: [String: Tensor] = [:]
     for input in inputs {
-      tensors[input.name] = try tensor(input.file, named: input.name)
+      tensors[input.name] = try Tensor(file: input.file, named: input.name)
     }
     let ordered = try runner.ordered(tensors)
     let timed = Stopwatch()
@@ -136,25 +136,6 @@ package struct Execution: Sendable {
       outputs: made.outputs, frames: host.frames > 0 ? host.frames : nil,
       framesFolder: host.framesFolder, sheet: made.sheet, video: made.video, files: host.files,
       lines: host.lines, figures: host.figures, seconds: watch.seconds, runSeconds: host.runSeconds)
-  }
-
-  /// The tensor of a `.npy`, `.npz` or `.pb` file.
-  private func tensor(_ path: String, named name: String) throws(ModelError) -> Tensor {
-    switch (path as NSString).pathExtension.lowercased() {
-    case "npy": return try NumpyArray.read(path: path)
-    case "pb": return try TensorFile.read(path: path).tensor
-    case "npz":
-      let arrays = try NumpyArchive.read(path: path)
-      guard let found = arrays.first(where: { $0.name == name }) else {
-        throw ModelError(
-          .missingInput,
-          "'\(path)' has no array '\(name)'; it has \(arrays.map(\.name).joined(separator: ", "))")
-      }
-      return found.tensor
-    default:
-      throw ModelError(
-        .usage, "'\(path)' is no input: .npy, .npz, .pb, .wav, .flac, .ogg and .png are read")
-    }
   }
 
   /// A name that is one path component.

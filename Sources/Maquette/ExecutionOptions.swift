@@ -91,6 +91,10 @@ extension Graph {
   /// - Throws: `usage` for a name that no input has.
   func checkNames(_ names: [String]) throws(ModelError) {
     for name in names where !inputs.contains(where: { $0.name == name }) {
+      guard metadata[BoundInputs.key + name] == nil else {
+        throw ModelError(
+          .usage, "input '\(name)' was bound when the bundle was made: it is the same in every run")
+      }
       throw ModelError(
         .usage,
         "the model has no input '\(name)'; it has " + inputs.map(\.name).joined(separator: ", "))

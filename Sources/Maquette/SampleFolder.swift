@@ -109,10 +109,8 @@ struct SampleFolder {
     switch SampleFolder.leading(family) {
     case .audio:
       if family.media.contains(.face) {
-        guard let picture = pictures.first else {
-          throw ModelError(.missingInput, "'\(path)' holds recordings but no picture (.png)")
-        }
-        request.face = path + "/" + picture
+        // A network that has its face needs none.
+        request.face = pictures.first.map { path + "/" + $0 }
       }
       for name in recordings {
         request.audio = path + "/" + name

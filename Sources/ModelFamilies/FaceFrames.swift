@@ -4,7 +4,8 @@ import TensorCore
 /// Draws frames: a part that takes one row for each video frame, and the face that all of them start from.
 struct FaceFrames {
   let part: FamilyModel.Part
-  let face: FamilyModel.Port
+  /// Nil where the face is in the network.
+  let face: FamilyModel.Port?
   let row: FamilyModel.Port
   let frames: FamilyModel.Port
   let size: Int
@@ -12,26 +13,63 @@ struct FaceFrames {
   private let input: [Float]
   private let media: MediaInputs
 
+  /// Whether extents are those of faces, N×6×S×S.
+  static func areFaces(_ extents: [Int?]) -> Bool {
+    extents.count == 4 && extents[1] == 6 && extents[2] != nil && extents[2] == extents[3]
+  }
+
+  /// Whether extents are those of frames, N×3×S×S.
+  private static func areFrames(_ extents: [Int?]) -> Bool {
+    extents.count == 4 && extents[1] == 3 && extents[2] != nil && extents[2] == extents[3]
+  }
+
   /// - Parameter isRow: the extents of the other input.
   init(
     _ part: FamilyModel.Part, _ media: MediaInputs, row what: String, _ isRow: ([Int?]) -> Bool
   ) throws(ModelError) {
     self.part = part
     self.media = media
-    face = try part.port(part.inputs, "faces, N×6×S×S") {
-      $0.count == 4 && $0[1] == 6 && $0[2] != nil && $0[2] == $0[3]
-    }
-    let size = face.type.dimensions?[2].value ?? 0
-    self.size = size
     row = try part.port(part.inputs, what, isRow)
-    frames = try part.port(part.outputs, "frames, N×3×S×S") {
-      $0.count == 4 && Array($0.dropFirst()) == [3, size, size]
+    frames = try part.port(part.outputs, "frames, N×3×S×S", FaceFrames.areFrames)
+    size = frames.type.dimensions?[2].value ?? 0
+    bound = FaceFrames.bound(of: part)
+    guard part.inputs.count > 1 else {
+      // The picture shows only where the frames go.
+      face = nil
+      input = []
+      if let picture = media.picture { try media.box?.check(inside: picture) }
+      return
     }
-    bound = part.trait("colours") == TalkingFace.Bound.sigmoid.rawValue ? .sigmoid : .tanh
+    let size = size
+    face = try part.port(part.inputs, "faces, N×6×S×S") {
+      FaceFrames.areFaces($0) && $0[2] == size
+    }
+    input = try FaceFrames.input(media, size: size, bound)
+  }
+
+  private static func bound(of part: FamilyModel.Part) -> TalkingFace.Bound {
+    part.trait("colours") == TalkingFace.Bound.sigmoid.rawValue ? .sigmoid : .tanh
+  }
+
+  /// The face of the picture, as one row of the network's input.
+  private static func input(
+    _ media: MediaInputs, size: Int, _ bound: TalkingFace.Bound
+  ) throws(ModelError) -> [Float] {
     let picture = try media.requirePicture()
     let box = media.box ?? .whole(picture)
     try box.check(inside: picture)
-    input = FaceCrop(picture, box, size: size).masked(bound)
+    return FaceCrop(picture, box, size: size).masked(bound)
+  }
+
+  /// The one row that a picture makes of an input of `part`; nil where that takes no picture.
+  static func row(
+    of port: FamilyModel.Port, _ part: FamilyModel.Part, _ media: MediaInputs
+  ) throws(ModelError) -> Tensor? {
+    guard let extents = port.type.dimensions?.map(\.value), areFaces(extents),
+      let size = extents[2]
+    else { return nil }
+    return Tensor(
+      try Shape([1, 6, size, size]), try input(media, size: size, bound(of: part)))
   }
 
   /// Rows `count` at a time; the last batch is filled up with its last row, so that one plan serves all.
@@ -73,8 +111,12 @@ struct FaceFrames {
   private func inputs(
     _ indices: [Int], _ rows: ([Int]) throws(ModelError) -> Tensor
   ) throws(ModelError) -> [String: Tensor] {
-    let faces = Tensor(try Shape([indices.count, 6, size, size]), indices.flatMap { _ in input })
-    return [row.name: try rows(indices), face.name: faces]
+    var tensors = [row.name: try rows(indices)]
+    if let face {
+      tensors[face.name] = Tensor(
+        try Shape([indices.count, 6, size, size]), indices.flatMap { _ in input })
+    }
+    return tensors
   }
 
   /// Each frame as a picture, put back where the face was if a box said where.
@@ -96,6 +138,22 @@ struct FaceFrames {
   static func spread(_ count: Int, _ limit: Int) -> [Int] {
     guard count > limit else { return Array(0..<count) }
     return (0..<limit).map { ($0 * 2 + 1) * count / (limit * 2) }
+  }
+}
+
+extension FamilyModel {
+  /// The tensor of an input that a picture decides: one row, which is the same for every frame.
+  ///
+  /// - Throws: `usage` for an input that is made of anything else.
+  package func row(
+    of input: String, _ part: Part, _ media: MediaInputs
+  ) throws(ModelError) -> Tensor {
+    guard family.media.contains(.face), let port = part.inputs.first(where: { $0.name == input }),
+      let row = try FaceFrames.row(of: port, part, media)
+    else {
+      throw ModelError(.usage, "input '\(input)' of the \(family.title) is not made of a picture")
+    }
+    return row
   }
 }
 

@@ -11,8 +11,13 @@ extension Graph {
       throw ModelError(
         .invalidValue, "\(tensors.count) inputs given, \(inputs.count) needed: \(names)")
     }
+    try check(zip(inputs, tensors).map { ($0, $1) })
+  }
+
+  /// As ``bind(_:)``, for some of the inputs.
+  package func check(_ given: [(port: Port, tensor: Tensor)]) throws(ModelError) {
     var bound: [String: Bound] = [:]
-    for (port, tensor) in zip(inputs, tensors) {
+    for (port, tensor) in given {
       let type = type(port.value)
       guard tensor.element == type.element else {
         throw ModelError(

@@ -41,3 +41,13 @@ extension Pipeline {
   /// machine will run them.
   package static let portable = Pipeline(allPasses)
 }
+
+extension Pipeline {
+  /// What a float graph with bound inputs goes through: nothing that rounds otherwise than before.
+  package static let bound = Pipeline([
+    RemoveDeadCode(),
+    Rewriting(FoldShapeArithmetic()),
+    MergeCommonSubexpressions(),
+    Rewriting(RemoveExpand()),
+  ])
+}

@@ -10,21 +10,25 @@ extension AudioLipMemory {
     let roles = try Roles(model.parts[0])
     let mel = try MelSpectrogram(try media.requireRecording())
     let starts = mel.windowStarts()
-    let picture = try media.requirePicture()
-    let box = media.box ?? .whole(picture)
-    try box.check(inside: picture)
-    let face = FaceCrop(picture, box, size: roles.faceSize).networkInput()
-    return PreparedMedia(count: starts.count) { (indices) throws(ModelError) in
-      let windows = indices.flatMap { mel.window(at: starts[$0]) }
-      let faces = indices.flatMap { _ in face }
-      return [
+    var face: [Float] = []
+    if let picture = roles.faces == nil ? media.picture : try media.requirePicture() {
+      let box = media.box ?? .whole(picture)
+      try box.check(inside: picture)
+      if roles.faces != nil { face = FaceCrop(picture, box, size: roles.faceSize).networkInput() }
+    }
+    return PreparedMedia(count: starts.count) { [face] (indices) throws(ModelError) in
+      var inputs = [
         roles.audio: Tensor(
           try Shape([
             indices.count, 1, MelSpectrogram.bands, MelSpectrogram.windowColumns,
-          ]), windows),
-        roles.faces: Tensor(
-          try Shape([indices.count, 6, roles.faceSize, roles.faceSize]), faces),
+          ]), indices.flatMap { mel.window(at: starts[$0]) })
       ]
+      if let faces = roles.faces {
+        inputs[faces] = Tensor(
+          try Shape([indices.count, 6, roles.faceSize, roles.faceSize]),
+          indices.flatMap { _ in face })
+      }
+      return inputs
     }
   }
 

@@ -35,7 +35,8 @@ package enum AudioLipMemory {
   /// Which port is which, by shape: names are the exporter's choice.
   struct Roles {
     let audio: String
-    let faces: String
+    /// Nil where the face is in the network.
+    let faces: String?
     let frames: String
     let address: String?
     let faceSize: Int
@@ -55,15 +56,18 @@ package enum AudioLipMemory {
       audio = try named(part.inputs, "audio, N×1×80×16") {
         $0.count == 4 && Array($0.dropFirst()) == window
       }.name
-      let face = try named(part.inputs, "faces, N×6×S×S") {
-        $0.count == 4 && $0[1] == 6 && $0[2] != nil && $0[2] == $0[3]
+      let picture = try named(part.outputs, "frames, N×3×S×S") {
+        $0.count == 4 && $0[1] == 3 && $0[2] != nil && $0[2] == $0[3]
       }
-      faces = face.name
-      let size = face.type.dimensions?[2].value ?? 0
+      let size = picture.type.dimensions?[2].value ?? 0
+      frames = picture.name
       faceSize = size
-      frames = try named(part.outputs, "frames, N×3×S×S") {
-        $0.count == 4 && Array($0.dropFirst()) == [3, size, size]
-      }.name
+      faces =
+        part.inputs.count < 2
+        ? nil
+        : try named(part.inputs, "faces, N×6×S×S") {
+          FaceFrames.areFaces($0) && $0[2] == size
+        }.name
       address = try? named(part.outputs, "address, N×slots") { $0.count == 2 }.name
     }
   }

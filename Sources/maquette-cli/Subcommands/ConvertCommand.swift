@@ -157,6 +157,15 @@ struct ConversionArguments: ParsableArguments {
       "Something else that the family takes: a text file of lines.", valueName: "name=file"))
   var setting: [String] = []
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      """
+      An input that is the same in every run: a tensor, a picture of a face, or a number. What depends on it \
+      alone is computed once and stored. Once for each.
+      """, valueName: "input=file"))
+  var bind: [String] = []
+
   @OptionGroup var face: FaceBoxArguments
 
   func request(
@@ -166,6 +175,10 @@ struct ConversionArguments: ParsableArguments {
     for text in setting {
       let (name, file) = try assignment(text, as: "NAME=FILE")
       request.settings[name] = file
+    }
+    for text in bind {
+      let (input, file) = try assignment(text, as: "INPUT=FILE")
+      request.bindings.append((input, file))
     }
     if let words { request.settings["words"] = words }
     if let lexicon { request.settings["lexicon"] = lexicon }
