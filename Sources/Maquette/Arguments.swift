@@ -54,6 +54,14 @@ package enum WeightNoises {
   }
 }
 
+/// Weights of fewer bits, as commands take them.
+package enum WeightGrids {
+  /// Nil for eight bits.
+  package static func of(bits: Int, group: Int) throws(ModelError) -> WeightGrid? {
+    try WeightGrid(bits: bits, group: group)
+  }
+}
+
 /// The place of a face as commands take it: left,top,right,bottom in pixels.
 package enum FaceBox {
   /// Nil for nil.

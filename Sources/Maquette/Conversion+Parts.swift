@@ -90,6 +90,7 @@ final class PartObserver {
       method: request.method, rounding: request.rounding, weightNoise: weightNoise,
       keptFloat: request.keptFloat)
     quantizer.keepFloat(by: family, in: prepared)
+    quantizer.grid = request.grid
     quantizer.wide =
       request.wide.contains(Conversion.everyLayer)
       ? Set(prepared.nodes.map(\.name)) : request.wide

@@ -31,6 +31,8 @@ package struct Conversion: Sendable {
   /// What rounding weights may add to the sums of layers, as a share of what rounding their results adds; nil for as
   /// much as costs little (``PartObserver/quantized(_:_:judgedBy:)``).
   package var weightNoise: Double? = 0
+  /// Where weights of layers have fewer bits than eight.
+  package var grid: WeightGrid?
   /// Whether the bundle gets goldens.
   package var keepsGoldens = true
   /// How channels of an activation are brought to like ranges.
@@ -237,6 +239,10 @@ package struct Conversion: Sendable {
       options["rounding"] = rounding.rawValue
       options["weight-noise"] = weightNoise.map { String($0) } ?? "chosen"
       options["balance"] = balance.rawValue
+      if let grid {
+        options["weight-bits"] = String(grid.bits)
+        options["weight-group"] = String(grid.group)
+      }
     }
     options.merge(plan.options) { $1 }
     if precision == .int8 { options["wide-share"] = String(wideShare) }

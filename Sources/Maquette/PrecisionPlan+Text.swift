@@ -5,7 +5,9 @@ import ModelQuantization
 extension PrecisionPlan {
   /// "3 of 12 layers read 16 bits, 1 stays float".
   var formsText: String {
-    "\(count(.wide)) of \(layers.count) layers read 16 bits, \(count(.float32)) float"
+    let narrow = count(.narrow)
+    return "\(count(.wide)) of \(layers.count) layers read 16 bits, \(count(.float32)) float"
+      + (narrow > 0 ? ", \(narrow) have weights of fewer bits" : "")
   }
 
   /// What was demanded, predicted and achieved.
@@ -38,7 +40,7 @@ extension PrecisionPlan {
         let ratio = choice.noise > 0 ? -10 * log10(choice.noise) : .infinity
         table.add([
           "        ", choice.form == layer.choices[0].form ? layer.name : "",
-          choice.form == .wide ? "int8 × 16 bits" : choice.form.rawValue,
+          choice.form.title,
           choice.form == layer.form ? "chosen" : "", Maquette.Figure.decibels(ratio),
           Maquette.Figure.bytes(choice.bytes),
           choice.milliseconds.map(Maquette.Figure.milliseconds)
@@ -47,5 +49,15 @@ extension PrecisionPlan {
       }
     }
     return table.lines
+  }
+}
+
+extension LayerForm {
+  fileprivate var title: String {
+    switch self {
+    case .narrow: "fewer bits × int8"
+    case .int8, .float32: rawValue
+    case .wide: "int8 × 16 bits"
+    }
   }
 }

@@ -202,6 +202,9 @@ extension BundleHeader.Section {
     guard let coding = SectionCoding(rawValue: name) else {
       throw ModelError(.unsupportedFeature, "B27: sections of coding '\(name)' are not known")
     }
+    guard coding != .groups || version >= 4 else {
+      throw ModelError(.unsupportedFeature, "B53: version \(version) has no groups of weights")
+    }
     guard coding == .zstd || kind == .tensors else {
       throw ModelError(.malformedInput, "B27: a section of kind \(kind) of coding '\(name)'")
     }

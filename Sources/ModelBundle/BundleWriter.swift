@@ -121,6 +121,7 @@ package struct BundleWriter: Sendable {
     let packed = try concurrently(drafts.count) { (index) throws(ModelError) in
       try drafts[index].packed(version: version)
     }
+    let version = packed.contains { $0.coding == .groups } ? 4 : version
     let sections = zip(drafts, packed).map { draft, packed in
       BundleHeader.Section(
         kind: draft.kind, name: draft.name, digest: packed.digest,

@@ -1,8 +1,8 @@
 import TensorCore
 
-/// How the content of a section is packed (`B11`, `B28`, `B29`). Before version 3 it is always ``zstd``.
+/// How the content of a section is packed (`B11`, `B28`, `B29`, `B53`). Before version 3 it is always ``zstd``.
 package enum SectionCoding: String, Sendable, CaseIterable {
-  case zstd, planes, rans
+  case zstd, planes, rans, groups
 
   /// zstd's level for what is read by people and programs: texts and JSON.
   static let textLevel = 19
@@ -32,6 +32,11 @@ package enum SectionCoding: String, Sendable, CaseIterable {
       let stored = try WeightCoder.encode(tensors)
       let worth = best.stored.count - best.stored.count / SectionCoding.leastGain
       if stored.count < worth { best = (.rans, stored) }
+    }
+    if !tensors.isEmpty, tensors.allSatisfy({ GroupCoder.canCode($0.element) }),
+      let stored = try GroupCoder.encode(tensors), stored.count < best.stored.count
+    {
+      best = (.groups, stored)
     }
     return best
   }
@@ -74,6 +79,11 @@ package enum SectionCoding: String, Sendable, CaseIterable {
         throw ModelError(.malformedInput, "B29: weights of \(elements)")
       }
       return
+    case .groups:
+      guard elements.allSatisfy(GroupCoder.canCode) else {
+        throw ModelError(.malformedInput, "B53: groups of weights of \(elements)")
+      }
+      return
     }
     try ZstdFrame.check(stored, size: size, windowLog: windowLog)
   }
@@ -86,6 +96,7 @@ package enum SectionCoding: String, Sendable, CaseIterable {
     switch self {
     case .zstd: try ZstdFrame.decompress(stored, into: content)
     case .rans: try WeightCoder.decode(stored, entries.map(\.shape), into: content)
+    case .groups: try GroupCoder.decode(stored, entries.map(\.shape), into: content)
     case .planes:
       let width = entries.first?.element.byteCount ?? 1
       let planes = UnsafeMutableRawBufferPointer.allocate(byteCount: content.count, alignment: 64)

@@ -10,6 +10,8 @@ struct Lowering {
   private let ranges: [ValueID: ValueRange]
   let rounding: WeightRounding
   private let noise: WeightNoise
+  /// Of layers whose weights have fewer bits than eight.
+  private let grid: @Sendable (_ layer: String) -> WeightGrid?
   private let means: [ValueID: ChannelMeans]
   /// The range of each value that a wide layer reads, and its halves once they are made.
   let wideRanges: [ValueID: ValueRange]
@@ -26,8 +28,10 @@ struct Lowering {
   ///   - wideRanges: ranges of what layers read at 16 bits.
   init(
     _ source: Graph, forms: FormPlan, ranges: [ValueID: ValueRange], rounding: WeightRounding,
-    noise: WeightNoise, means: [ValueID: ChannelMeans], wideRanges: [ValueID: ValueRange] = [:]
+    noise: WeightNoise, means: [ValueID: ChannelMeans], wideRanges: [ValueID: ValueRange] = [:],
+    grid: @escaping @Sendable (_ layer: String) -> WeightGrid? = { _ in nil }
   ) {
+    self.grid = grid
     self.wideRanges = wideRanges
     self.source = source
     self.rounding = rounding
@@ -194,7 +198,7 @@ struct Lowering {
     }
     let stored = WeightQuantization.weights(
       weight, axis: op.weightChannelAxis, bias: bias, input: input, rounding: rounding,
-      coarsest: coarsest)
+      coarsest: coarsest, grid: grid(node.name))
     var operands: [ValueID?] = [
       x, target.addConstant(stored, named: source[weightID].name),
     ]
@@ -230,7 +234,7 @@ struct Lowering {
       }
       if index <= 2, let weight = source.constant(operand) {
         let stored = WeightQuantization.weights(
-          weight, axis: 1, bias: nil, input: input, rounding: rounding)
+          weight, axis: 1, bias: nil, input: input, rounding: rounding, grid: grid(node.name))
         operands.append(target.addConstant(stored, named: source[operand].name))
       } else {
         operands.append(try asFloat(operand))

@@ -15,7 +15,10 @@ struct PlanSearch {
   /// Products that the layers may cost together, where nothing else says when to stop.
   private let greatestProducts: Int
 
-  /// Everything in int8.
+  /// Products that a byte of a bundle is worth where weights may have fewer bits (`Q68`).
+  private static let productsOfByte = 1000
+
+  /// Everything in its usual form.
   ///
   /// - Parameter spare: the share of all products that forms with less noise may cost where only the size has a limit.
   init(_ study: PlanStudy, _ targets: PlanTargets, spare: Double) {
@@ -42,7 +45,8 @@ struct PlanSearch {
   private func cost(_ layer: Int, _ form: Int) -> Double {
     let (old, new) = (choice(layer), study.layers[layer].choices[form])
     if let before = old.milliseconds, let after = new.milliseconds { return after - before }
-    return Double(new.products - old.products)
+    let bytes = study.countsBytes ? Self.productsOfByte * (new.bytes - old.bytes) : 0
+    return Double(new.products - old.products + bytes)
   }
 
   mutating func change(_ layer: Int, to form: Int) {

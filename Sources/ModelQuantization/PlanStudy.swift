@@ -19,12 +19,14 @@ package struct PlanStudy: Sendable {
     var choices: [Choice]
   }
 
-  /// What layers are told apart by, in this order of their forms: the first is int8.
+  /// The first form of each is what it has where nothing is planned.
   private(set) var layers: [Layer] = []
   /// Bytes of the tensors of the graph whose layers are all int8.
   private(set) var bytes = 0
   /// Milliseconds of a run of it, where they are measured.
   private(set) var milliseconds: Double?
+  /// Whether a byte counts as much as time does, because weights may have fewer bits for its sake.
+  let countsBytes: Bool
   /// Products of the whole graph, over all calibration samples.
   private(set) var products = 0
   let ranges: Quantizer.Ranges
@@ -48,18 +50,13 @@ package struct PlanStudy: Sendable {
     self.samples = samples
     self.threads = threads
     self.storedBytes = storedBytes
+    countsBytes = quantizer.grid != nil
     let graph = calibration.graph
     ranges = try quantizer.ranges(calibration)
     var runner = ModelRunner(graph, options: PlanOptions(profile: .exact, threads: threads))
     expected = try samples.map { (sample) throws(ModelError) in try runner.run(sample) }
-    var stored: [ObjectIdentifier: Int] = [:]
     let base = try quantizer.quantize(calibration, ranges)
-    for value in base.graph.values where value.producer == nil {
-      guard let constant = value.fact.constant else { continue }
-      let own = try storedBytes([constant])
-      bytes += own
-      stored[ObjectIdentifier(constant.storage)] = own
-    }
+    bytes = try tensorBytes(of: base.graph)
     let times = isTimed ? try StepTimes(base.graph, samples[0]) : nil
     milliseconds = times?.whole
     for (index, node) in graph.nodes.enumerated() {
@@ -70,26 +67,23 @@ package struct PlanStudy: Sendable {
       }
       var alone = quantizer
       alone.keptFloat.formUnion(graph.nodes.map(\.name).filter { $0 != node.name })
-      let integerBytes = base.graph.constants(of: node.name).reduce(0) {
-        $0 + (stored[ObjectIdentifier($1.storage)] ?? 0)
-      }
       var choices: [Choice] = []
-      for form in LayerForm.forms(of: node) {
-        var noise = expected[0].map { _ in 0.0 }
-        if form != .float32 {
-          noise = try self.noise(
-            of: alone.giving(node.name, form).quantize(calibration, ranges).graph)
-        }
+      for form in LayerForm.forms(of: node, isGridded: quantizer.grid != nil) {
+        let made =
+          form == .float32
+          ? graph : try alone.giving(node.name, form).quantize(calibration, ranges).graph
         let operand = node.inputs[0].flatMap { calibration.observer(of: $0) }?.count ?? 0
         choices.append(
           Choice(
-            form: form, noise: noise,
-            bytes: form == .float32
-              ? try storedBytes(graph.constants(of: node.name)) : integerBytes,
+            form: form,
+            noise: form == .float32 ? expected[0].map { _ in 0 } : try noise(of: made),
+            // The operand has nothing to do with how weights are stored.
+            bytes: form == .wide
+              ? choices.last?.bytes ?? 0 : try storedBytes(made.constants(of: node.name)),
             products: form.products(own ?? operand, splitting: operand)))
         guard let times else { continue }
         let changed =
-          form == .int8
+          choices.count == 1
           ? times
           : try StepTimes(
             quantizer.giving(node.name, form).quantize(calibration, ranges).graph, samples[0])
@@ -151,8 +145,12 @@ extension LayerForm {
   }
 
   /// Forms that a layer can have.
-  static func forms(of node: Node) -> [LayerForm] {
-    node.op is any WeightedOperator ? allCases : [.int8, .float32]
+  ///
+  /// - Parameter isGridded: whether weights may have fewer bits than eight.
+  static func forms(of node: Node, isGridded: Bool) -> [LayerForm] {
+    let usual: [LayerForm] =
+      node.op is any WeightedOperator ? [.int8, .wide, .float32] : [.int8, .float32]
+    return isGridded && !(node.op is MemoryRead) ? [.narrow] + usual : usual
   }
 
   /// What takes as long as `own` products do in int8 (`Q67`): one instruction adds up 64 products of integers, two multiply and
@@ -161,7 +159,7 @@ extension LayerForm {
   /// - Parameter elements: of the operand, which 16 bits split and floats are made of.
   func products(_ own: Int, splitting elements: Int) -> Int {
     switch self {
-    case .int8: own
+    case .narrow, .int8: own
     case .wide: 2 * own + WideChoice.splitting * elements
     case .float32: 8 * own + WideChoice.splitting * elements
     }
@@ -173,8 +171,11 @@ extension Quantizer {
   func giving(_ layer: String, _ form: LayerForm) -> Quantizer {
     var quantizer = self
     switch form {
-    case .int8: break
-    case .wide: quantizer.wide.insert(layer)
+    case .narrow: break
+    case .int8: quantizer.fine.insert(layer)
+    case .wide:
+      quantizer.fine.insert(layer)
+      quantizer.wide.insert(layer)
     case .float32: quantizer.keptFloat.insert(layer)
     }
     return quantizer

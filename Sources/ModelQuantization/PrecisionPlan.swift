@@ -2,6 +2,8 @@ import Foundation
 
 /// How a layer may run, each form with less noise than the one before it.
 package enum LayerForm: String, Sendable, Codable, CaseIterable {
+  /// Weights of fewer bits than eight (`Q68`).
+  case narrow
   /// Int8 weights and operand.
   case int8
   /// Int8 weights, and an operand of 16 bits (`Q59`).

@@ -15,6 +15,10 @@ package struct Quantizer: Sendable {
   package var wide: Set<String> = []
   /// Of all products, how many layers that read 16 bits by themselves may sum a second time (`Q65`).
   package var wideShare = 0.0
+  /// Where weights of layers may have fewer bits than eight.
+  package var grid: WeightGrid?
+  /// Names of layers whose weights have eight bits all the same.
+  var fine: Set<String> = []
   /// Why, for those nodes of ``keptFloat`` where the caller says.
   package var keptFloatReasons: [String: FloatReason] = [:]
 
@@ -86,7 +90,7 @@ package struct Quantizer: Sendable {
     var lowering = Lowering(
       calibration.graph, forms: forms, ranges: ranges, rounding: rounding,
       noise: WeightNoise(share: weightNoise, layers: weights), means: means,
-      wideRanges: known.wide)
+      wideRanges: known.wide, grid: { [grid, fine] in fine.contains($0) ? nil : grid })
     let graph = try lowering.lower()
     try graph.verify()
     var layers = lowering.layers

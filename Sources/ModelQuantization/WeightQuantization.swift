@@ -10,10 +10,12 @@ enum WeightQuantization {
   /// Int8 weights with one scale for each index along `axis`. No scale is so small that a bias would
   /// leave 30 bits.
   ///
-  /// - Parameter coarsest: a step that weights need not be finer than (`Q57`).
+  /// - Parameters:
+  ///   - coarsest: a step that weights need not be finer than (`Q57`).
+  ///   - grid: where weights have fewer bits than eight (`Q68`).
   static func weights(
     _ tensor: Tensor, axis: Int, bias: Tensor?, input: QuantizationParameters,
-    rounding: WeightRounding, coarsest: Double? = nil
+    rounding: WeightRounding, coarsest: Double? = nil, grid: WeightGrid? = nil
   ) -> Tensor {
     let shape = tensor.shape
     let channels = shape[axis]
@@ -22,46 +24,57 @@ enum WeightQuantization {
     let values = tensor.floats()
     let biases = bias?.floats()
     let pieces = min(channels, 64)
-    let scales = concurrently(pieces) { piece in
+    let rows = concurrently(pieces) { piece in
       var row: [Float] = []
-      return (channels * piece / pieces..<channels * (piece + 1) / pieces).map { channel -> Float in
+      return (channels * piece / pieces..<channels * (piece + 1) / pieces).map {
+        channel -> (scale: Float, integers: [Int8]) in
         row.removeAll(keepingCapacity: true)
         for block in 0..<outer {
           let start = (block * channels + channel) * inner
           row += values[start..<start + inner]
         }
-        var scale = scale(of: row, searching: rounding != .nearest)
-        if let coarsest { scale = max(scale, coarsest) }
+        var scale = scale(
+          of: row, searching: rounding != .nearest && grid == nil, greatest: grid?.greatest ?? 127)
+        if let coarsest, grid == nil { scale = max(scale, coarsest) }
         if let biases {
           for repeated in stride(from: channel, to: biases.count, by: channels) {
             scale = max(scale, abs(Double(biases[repeated])) / (Double(input.scale) * 0x1p30))
           }
         }
-        return scale > 0 ? Float(max(scale, 0x1p-100)) : 1
+        let stored = scale > 0 ? Float(max(scale, 0x1p-100)) : 1
+        return (stored, grid?.integers(row, scale: Double(stored)) ?? integers(row, scale: stored))
       }
     }.flatMap { $0 }
+    let scales = rows.map(\.scale)
     return Tensor(
       .int8, shape, quantization: QuantizationParameters(perChannel: scales, axis: axis),
       writing: { bytes in
-        let target = bytes.assumingMemoryBound(to: Int8.self)
-        for block in 0..<outer {
-          for channel in 0..<channels {
-            let scale = Double(scales[channel])
-            let start = (block * channels + channel) * inner
-            for index in start..<start + inner {
-              let steps = (Double(values[index]) / scale).rounded(.toNearestOrEven)
-              target[index] = Int8(min(max(steps, -127), 127))
+        for (channel, row) in rows.enumerated() {
+          row.integers.withUnsafeBytes { row in
+            for block in 0..<outer {
+              let start = (block * channels + channel) * inner
+              UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + inner])
+                .copyMemory(
+                  from: UnsafeRawBufferPointer(rebasing: row[block * inner..<(block + 1) * inner]))
             }
           }
         }
       })
   }
 
-  /// The scale of one channel (`Q50`).
-  private static func scale(of row: [Float], searching: Bool) -> Double {
+  /// Whole numbers of steps (`Q9`).
+  private static func integers(_ row: [Float], scale: Float) -> [Int8] {
+    row.map { value in
+      let steps = (Double(value) / Double(scale)).rounded(.toNearestOrEven)
+      return Int8(min(max(steps, -127), 127))
+    }
+  }
+
+  /// The scale of one channel (`Q50`), whose greatest magnitude is that many steps.
+  private static func scale(of row: [Float], searching: Bool, greatest: Int) -> Double {
     var magnitude: Float = 0
     for value in row { magnitude = max(magnitude, abs(value)) }
-    let whole = Double(magnitude) / 127
+    let whole = Double(magnitude) / Double(greatest)
     guard searching, magnitude > 0x1p-90, magnitude < 0x1p90 else { return whole }
     var best = (error: Float.infinity, scale: whole)
     row.withUnsafeBufferPointer { row in

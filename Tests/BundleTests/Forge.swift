@@ -11,7 +11,7 @@ struct Forge {
     var name: String
     var content: [UInt8]
     var frame: [UInt8]
-    /// Of version 3.
+    /// From version 3 on.
     var coding: String?
     /// Members of the header's entry that differ from the truth; nil removes one.
     var lies: [String: JSON?] = [:]
@@ -31,7 +31,7 @@ struct Forge {
     let plain = try PlainReader(Data(bundle))
     let headerLength = Int(bundle[16]) | Int(bundle[17]) << 8
     var headerBytes = Array(bundle[64..<64 + headerLength])
-    if version == 3 { headerBytes = try Forge.unpack(headerBytes) }
+    if version >= 3 { headerBytes = try Forge.unpack(headerBytes) }
     guard case .object(let header) = try JSON(bytes: headerBytes),
       case .array(let sections)? = header["sections"],
       case .array(let tensors)? = header["tensors"]
@@ -61,7 +61,7 @@ struct Forge {
   mutating func replace(_ index: Int, _ content: [UInt8]) {
     parts[index].content = content
     parts[index].frame = Forge.pack(content)
-    if version == 3 { parts[index].coding = "zstd" }
+    if version >= 3 { parts[index].coding = "zstd" }
   }
 
   mutating func replace(_ kind: String, _ name: String, _ text: String) {
@@ -92,7 +92,7 @@ struct Forge {
   func bytes() -> [UInt8] {
     let header = header(json)
     return Forge.assemble(
-      header: version == 3 ? Forge.pack(header) : header, rest: parts.flatMap(\.frame),
+      header: version >= 3 ? Forge.pack(header) : header, rest: parts.flatMap(\.frame),
       version: version)
   }
 

@@ -37,6 +37,7 @@ import Testing
   @Test func bothReadWhatTheWriterWrites() throws {
     try expectAgreement(try Sample.writer().bytes(of: try Sample.joined()))
     try expectAgreement(try Sample.writer().bytes(of: try Sample.coded()))
+    try expectAgreement(try Sample.writer(codedBytes: 0).bytes(of: try Sample.grouped()))
     try expectAgreement(try Sample.writer().bytes(of: try Sample.banked()))
     try expectAgreement(try Sample.writer().bytes(of: try Sample.contents()))
     try expectAgreement(
@@ -55,6 +56,9 @@ import Testing
       to: Sample.root.appending(path: "golden/bundles/v2/joined.maq").path())
     try Sample.writer().write(
       try Sample.coded(), to: Sample.root.appending(path: "golden/bundles/v3/coded.maq").path())
+    try Sample.writer(codedBytes: 0).write(
+      try Sample.grouped(),
+      to: Sample.root.appending(path: "golden/bundles/v4/grouped.maq").path())
   }
 
   /// Bundles that were written once must be readable for good.
@@ -85,6 +89,16 @@ extension PlainReaderTests {
     try expectAgreement(bytes)
     expectSame(
       try Sample.coded(), try BundleReader(bytes: bytes).contents(operators: Sample.operators))
+  }
+}
+
+extension PlainReaderTests {
+  @Test func bothReadTheCommittedBundleOfVersionFour() throws {
+    let url = Sample.root.appending(path: "golden/bundles/v4/grouped.maq")
+    let bytes = [UInt8](try Data(contentsOf: url))
+    try expectAgreement(bytes)
+    expectSame(
+      try Sample.grouped(), try BundleReader(bytes: bytes).contents(operators: Sample.operators))
   }
 }
 

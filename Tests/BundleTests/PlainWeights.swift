@@ -15,6 +15,40 @@ struct PlainWeights {
     return try weights.read(shapes)
   }
 
+  /// `B53`: products of quotients and the multipliers of their groups.
+  static func readGroups(_ bytes: [UInt8], _ shapes: [[Int]]) throws -> Data {
+    try require("B53", bytes.count >= 2 + shapes.count)
+    let size = Int(bytes[0]) + 256 * Int(bytes[1])
+    try require("B53", size > 0)
+    let axes = bytes[2..<2 + shapes.count].map { Int($0) }
+    var coded: [[Int]] = []
+    for (shape, axis) in zip(shapes, axes) {
+      try require("B53", axis == 255 || axis < shape.count)
+      let channels = axis == 255 ? 1 : shape[axis]
+      let own = shape.reduce(1, *) / max(channels, 1)
+      coded += [shape, [channels, (own + size - 1) / size]]
+    }
+    let parts = [UInt8](try read(Array(bytes[(2 + shapes.count)...]), coded))
+    var (all, start) = (Data(), 0)
+    for (index, shape) in shapes.enumerated() {
+      let count = shape.reduce(1, *)
+      let multipliers = coded[2 * index + 1]
+      let inner = axes[index] == 255 ? count : shape[(axes[index] + 1)...].reduce(1, *)
+      var seen = [Int](repeating: 0, count: multipliers[0])
+      for element in 0..<count {
+        let channel = element / max(inner, 1) % multipliers[0]
+        let group = channel * multipliers[1] + seen[channel] / size
+        seen[channel] += 1
+        let quotient = Int(Int8(bitPattern: parts[start + element]))
+        let multiplier = Int(Int8(bitPattern: parts[start + count + group]))
+        try require("B53", multiplier > 0 && (-128...127).contains(quotient * multiplier))
+        all.append(UInt8(bitPattern: Int8(quotient * multiplier)))
+      }
+      start += count + multipliers[0] * multipliers[1]
+    }
+    return all
+  }
+
   private mutating func little(_ count: Int) throws -> Int {
     try require("B29", position + count <= bytes.count)
     defer { position += count }

@@ -31,17 +31,21 @@ struct RejectedCorpus {
   let joined: [UInt8]
   /// Of version 3.
   let coded: [UInt8]
+  /// Of version 4.
+  let grouped: [UInt8]
 
   init() throws {
     good = try Sample.writer().bytes(of: try Sample.contents())
     joined = try Sample.writer().bytes(of: try Sample.joined())
     coded = try Sample.writer().bytes(of: try Sample.coded())
+    grouped = try Sample.writer(codedBytes: 0).bytes(of: try Sample.grouped())
     signed = try Sample.writer(signingKey: try Sample.key()).bytes(of: try Sample.contents())
   }
 
   func all() throws -> [Rejected] {
     try truncated() + preambles() + headers() + jsonForms() + frames() + tensors() + contents()
       + joins() + banks() + signatures() + codings()
+      + groups()
   }
 
   private var headerEnd: Int { 64 + Int(good[16]) | Int(good[17]) << 8 }
@@ -109,7 +113,9 @@ struct RejectedCorpus {
     bytes[8] = 3
     rejected.append(Rejected("version-3", .malformedInput, bytes))
     bytes[8] = 4
-    rejected.append(Rejected("version-4", .unsupportedFeature, bytes))
+    rejected.append(Rejected("version-4", .malformedInput, bytes))
+    bytes[8] = 5
+    rejected.append(Rejected("version-5", .unsupportedFeature, bytes))
     let huge = [UInt8](repeating: 0xFF, count: 8)
     bytes = good
     bytes.replaceSubrange(16..<24, with: huge)

@@ -119,6 +119,36 @@ enum Sample {
     return contents
   }
 
+  /// Weights of four bits in groups of 32, among others: version 4.
+  static func grouped() throws -> BundleContents {
+    var contents = try coded()
+    var graph = Graph()
+    let x = try graph.addInput("x", TensorType(.float32, [4]))
+    var state: UInt64 = 11
+    for (name, dimensions, axis) in [
+      ("grouped", [8, 30, 3, 3], 0), ("turned", [20, 6, 4], 1), ("small", [5, 7], 0),
+    ] {
+      let shape = try Shape(dimensions)
+      let inner = shape.count(axis + 1..<shape.rank)
+      var seen = [Int](repeating: 0, count: shape[axis])
+      let values = (0..<shape.count).map { index in
+        let channel = index / inner % shape[axis]
+        defer { seen[channel] += 1 }
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        // Multipliers of 3 to 18, quotients of −7…7.
+        return Int8((seen[channel] / 32 * 5 + channel) % 16 + 3) * Int8(Int(state >> 33) % 15 - 7)
+      }
+      _ = graph.addConstant(
+        Tensor(
+          shape, values,
+          quantization: QuantizationParameters(
+            perChannel: [Float](repeating: 0.5, count: shape[axis]), axis: axis)), named: name)
+    }
+    try graph.addOutput("y", try graph.appendOne(Relu(), named: "y", to: [x]))
+    contents.graphs = [.init("main", graph)]
+    return contents
+  }
+
   /// A memory of int8, and a bank that may take the place of its own.
   static func banked(scale: Float = 0.5) throws -> BundleContents {
     func integers(_ rows: Int, _ columns: Int, axis: Int, _ seed: Int, scale: Float) throws
@@ -153,9 +183,9 @@ enum Sample {
   }
 
   /// Writes small bundles as versions 1 and 2, so that all versions have their tests.
-  static func writer(signingKey: SigningKey? = nil) -> BundleWriter {
+  static func writer(signingKey: SigningKey? = nil, codedBytes: Int = 128 << 10) -> BundleWriter {
     var writer = BundleWriter(signingKey: signingKey)
-    writer.codedBytes = 128 << 10
+    writer.codedBytes = codedBytes
     return writer
   }
 

@@ -99,6 +99,22 @@ struct ConversionArguments: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
+      """
+      Bits of the weights of layers in the bundle, 2 to 8; they run as int8. A plan has eight where fewer \
+      would miss what it keeps.
+      """, valueName: "bits"))
+  var weightBits = 8
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Weights that have one multiplier, where they have fewer than eight bits: 16, 32, 64 or 128.",
+      valueName: "weights"))
+  var weightGroup = 32
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
       "A folder of samples that become the bundle's goldens; without it some calibration samples do.",
       valueName: "dir"))
   var golden: String?
@@ -188,6 +204,7 @@ struct ConversionArguments: ParsableArguments {
     request.method = try ConversionChoices.method.named(method)
     request.rounding = try ConversionChoices.rounding.named(rounding)
     request.weightNoise = try WeightNoises.named(weightNoise)
+    request.grid = try WeightGrids.of(bits: weightBits, group: weightGroup)
     request.keepsGoldens = !withoutGoldens
     request.balance = try ConversionChoices.balance.named(balance)
     request.golden = golden
