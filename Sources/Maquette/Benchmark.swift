@@ -1,4 +1,5 @@
 import Foundation
+import ModelBundle
 import ModelIR
 import ModelKernels
 import ModelRuntime
@@ -25,6 +26,8 @@ package struct Benchmark: Report {
     let bytes: Int
     /// The type of the first operand.
     let element: String
+    /// The share of the time that it takes at the least, where that is known.
+    let floorShare: Double?
   }
 
   let file: String
@@ -45,6 +48,8 @@ package struct Benchmark: Report {
   /// Memory that the process holds after the runs, less what it held before it read the file.
   let heldMb: Double
   let arenaMb: Double
+  /// The greatest sum of what lives at once: no arena is smaller.
+  let liveMb: Double
   let gmacs: Double
   let operators: [OperatorTime]?
   let nodes: [NodeTime]?
@@ -54,9 +59,10 @@ package struct Benchmark: Report {
   ///   - batch: what every open extent of the inputs is set to.
   ///   - samples: a folder whose samples, all of them, are one run; nil for made-up inputs.
   ///   - runs: timed runs after three that are not.
+  ///   - floors: what the steps' times are shares of.
   package init(
     _ path: String, part name: String? = nil, batch: Int, runs: Int, perOperator: Bool,
-    samples folder: String? = nil,
+    samples folder: String? = nil, floors: BenchmarkFloors = BenchmarkFloors(),
     options: ExecutionOptions,
     progress: ProgressObserver = .silent
   ) throws(ModelError) {
@@ -106,6 +112,7 @@ package struct Benchmark: Report {
     peakRssMb = Benchmark.residentMegabytes("VmHWM")
     heldMb = Benchmark.residentMegabytes("VmRSS") - before
     arenaMb = Double(plan?.arenaByteCount ?? 0) / 1e6
+    liveMb = Double(plan?.liveByteCount ?? 0) / 1e6
     gmacs = Double(plan?.multiplyAccumulates ?? 0) / 1e9
     guard perOperator else {
       operators = nil
@@ -131,7 +138,10 @@ package struct Benchmark: Report {
     nodes = best.map {
       NodeTime(
         name: $0.name, op: $0.operatorName, ms: $0.seconds * 1000, macs: $0.multiplyAccumulates,
-        bytes: $0.traffic.byteCount, element: "\($0.traffic.element)")
+        bytes: $0.traffic.byteCount, element: "\($0.traffic.element)",
+        floorShare: floors.share(
+          ms: $0.seconds * 1000, macs: $0.multiplyAccumulates, bytes: $0.traffic.byteCount,
+          element: "\($0.traffic.element)"))
     }
   }
 
@@ -165,16 +175,30 @@ package struct Benchmark: Report {
     return kilobytes * 1024 / 1e6
   }
 
-  package var text: String {
-    var lines = [
+  /// The page of a benchmark that looked at operators, written to `path`.
+  package func writePage(to path: String) throws(ModelError) {
+    guard let page = BenchmarkPage(self) else {
+      throw ModelError(.usage, "a page shows operators: give --per-operator")
+    }
+    try FileAccess.replace(path, with: Array(page.text.utf8))
+  }
+
+  /// What is told of the whole.
+  var head: [String] {
+    [
       "\(file): \(precision), \(threads) thread\(threads == 1 ? "" : "s"), tier \(tier), "
         + (samples > 1 ? "\(samples) samples a run" : "batch \(batch)"),
       "  median \(Figure.milliseconds(medianMs)), minimum \(Figure.milliseconds(minMs)) of \(runs) runs"
         + (gmacs > 0
           ? String(format: ", %.2f GMAC (%.1f GMAC/s)", gmacs, gmacs / minMs * 1000) : ""),
-      "  loaded in \(Figure.milliseconds(loadMs)), first run \(Figure.milliseconds(firstMs)); arena \(String(format: "%.1f", arenaMb)) MB, "
-        + "peak memory \(String(format: "%.1f", peakRssMb)) MB",
+      "  loaded in \(Figure.milliseconds(loadMs)), first run \(Figure.milliseconds(firstMs)); arena \(String(format: "%.1f", arenaMb)) MB"
+        + (liveMb > 0 ? String(format: " (%.2f × what lives at once)", arenaMb / liveMb) : "")
+        + ", peak memory \(String(format: "%.1f", peakRssMb)) MB",
     ]
+  }
+
+  package var text: String {
+    var lines = head
     if let operators {
       var table = TextTable(
         ["operator", "nodes", "time", "share", "GMAC/s", "GB/s"], numeric: [1, 2, 3, 4, 5])

@@ -59,6 +59,25 @@ struct HTMLPage {
       body += "<line x1=\"\(x)\" y1=\"\(y)\" x2=\"\(toX)\" y2=\"\(toY)\"/>\n"
     }
 
+    /// A box, what a pointer on it tells, and its label where there is room.
+    mutating func box(
+      x: Double, y: Double, width: Double, height: Double, colour: String, label: String,
+      note: String
+    ) {
+      func number(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
+      body += """
+        <g><title>\(HTMLPage.escaped(note))</title><rect x="\(number(x))" y="\(number(y))" \
+        width="\(number(width))" height="\(number(height))" fill="\(colour)"/>
+        """
+      if width > Double(label.count) * Drawing.letterWidth + 6 {
+        text(label, x: x + 3, y: y + height / 2)
+      }
+      body += "</g>\n"
+    }
+
+    /// Pixels that a letter takes at most.
+    private static let letterWidth = 7.0
+
     /// A picture of the page's folder, whose pixels stay sharp.
     mutating func image(_ file: String, x: Int, y: Int, width: Int, height: Int) {
       body += """
@@ -76,9 +95,9 @@ struct HTMLPage {
     <style>
     body { font: 14px sans-serif; margin: 2em; color: #222 }
     table { border-collapse: collapse } th, td { padding: 2px 10px; text-align: left; border-bottom: 1px solid #ddd }
-    .number { text-align: right }
+    .number { text-align: right; white-space: nowrap }
     svg { display: block; margin: 1em 0 } text { font-size: 11px; fill: #444; dominant-baseline: central }
-    line { stroke: #999 } image { image-rendering: pixelated }
+    line { stroke: #999 } rect { stroke: #fff; stroke-width: 0.5 } image { image-rendering: pixelated }
     </style></head><body>
     <h1>\(HTMLPage.escaped(title))</h1>
     \(body)</body></html>

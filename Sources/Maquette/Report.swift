@@ -88,6 +88,8 @@ enum Figure {
 
   static func bits(_ value: Double) -> String { String(format: "%.2f bits", value) }
 
+  static func decimal(_ value: Double) -> String { String(format: "%.1f", value) }
+
   static func error(_ value: Double) -> String {
     value == 0 ? "0" : String(format: "%.2g", value)
   }

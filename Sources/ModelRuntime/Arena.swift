@@ -16,15 +16,38 @@ enum Arena {
     (byteCount + TensorStorage.slack + alignment - 1) / alignment * alignment
   }
 
-  /// Offsets such that no two buffers that live at once overlap: the largest first, each at the
-  /// lowest gap that fits.
+  /// Orders that are tried at most.
+  private static let attempts = 48
+
+  /// Offsets such that no two buffers that live at once overlap: each at the lowest gap that fits, the largest first.
+  /// While that takes more than lives at once, the buffer that lies highest goes before all others.
   static func place(_ requests: [Request]) -> (offsets: [Int], byteCount: Int) {
+    let least = liveByteCount(requests, steps: requests.reduce(0) { max($0, $1.last) })
+    var order = requests.indices.sorted {
+      (requests[$0].byteCount, $1) > (requests[$1].byteCount, $0)
+    }
+    var best = place(requests, in: order)
+    var last = best
+    for _ in 1..<attempts where best.byteCount > least {
+      guard
+        let highest = order.firstIndex(where: {
+          last.offsets[$0] + footprint(requests[$0].byteCount) == last.byteCount
+        })
+      else { break }
+      order.insert(order.remove(at: highest), at: 0)
+      last = place(requests, in: order)
+      if last.byteCount < best.byteCount { best = last }
+    }
+    return best
+  }
+
+  /// Each at the lowest gap that fits.
+  private static func place(
+    _ requests: [Request], in order: [Int]
+  ) -> (offsets: [Int], byteCount: Int) {
     var offsets = [Int](repeating: 0, count: requests.count)
     var placed: [Int] = []
     var end = 0
-    let order = requests.indices.sorted {
-      (requests[$0].byteCount, $1) > (requests[$1].byteCount, $0)
-    }
     for index in order {
       let request = requests[index]
       let size = footprint(request.byteCount)

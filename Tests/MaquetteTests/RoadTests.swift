@@ -119,6 +119,31 @@ import Testing
     }
   }
 
+  @Test func timesBecomeAPage() throws {
+    var floors = BenchmarkFloors()
+    try floors.set("float32", "50")
+    try floors.set("memory", "10")
+    for (kind, rate) in [("memory", "9"), ("int4", "9"), ("int8", "0"), ("int8", "fast")] {
+      let error = #expect(throws: ModelError.self) { try floors.set(kind, rate) }
+      #expect(error?.code == .usage)
+    }
+    let benchmark = try Benchmark(
+      Self.model, batch: 1, runs: 1, perOperator: true, floors: floors,
+      options: ExecutionOptions())
+    try benchmark.writePage(to: path("profile.html"))
+    let page = try String(contentsOfFile: path("profile.html"), encoding: .utf8)
+    for part in [
+      "<svg", "<rect", "<title>all steps: ", "of the floor", "LayoutConversion", ">MMAC<",
+    ] {
+      #expect(page.contains(part), "\(part)")
+    }
+    #expect(!page.contains("<script") && !page.contains("http"))
+    let brief = try Benchmark(
+      Self.model, batch: 1, runs: 1, perOperator: false, options: ExecutionOptions())
+    let error = #expect(throws: ModelError.self) { try brief.writePage(to: self.path("no.html")) }
+    #expect(error?.code == .usage)
+  }
+
   @Test func stateIsCarriedFromSampleToSample() throws {
     let ports = Self.golden.appending(path: "ports")
     var verification = Verification(model: ports.appending(path: "running-sum.onnx").path())

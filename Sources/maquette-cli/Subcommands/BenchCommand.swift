@@ -29,15 +29,37 @@ struct BenchCommand: ParsableCommand {
     help: ArgumentHelp("The part that is meant, where there are several.", valueName: "part"))
   var part: String?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Write --per-operator as a page for a browser, with every step and what it takes.",
+      valueName: "file"))
+  var html: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      """
+      What a thread can do at best, 10⁹ a second: multiplications of int8 and float32, bytes of memory. Steps are \
+      shown as shares of it. Once for each.
+      """, valueName: "kind=rate"))
+  var floor: [String] = []
+
   @OptionGroup var execution: ExecutionArguments
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     try report(output) { (progress) throws(ModelError) in
-      try Benchmark(
-        file, part: part, batch: batch, runs: runs, perOperator: perOperator, samples: inputs,
-        options: execution.options,
-        progress: progress)
+      var floors = BenchmarkFloors()
+      for text in floor {
+        let (kind, rate) = try assignment(text, as: "KIND=RATE")
+        try floors.set(kind, rate)
+      }
+      let benchmark = try Benchmark(
+        file, part: part, batch: batch, runs: runs, perOperator: perOperator || html != nil,
+        samples: inputs, floors: floors, options: execution.options, progress: progress)
+      if let html { try benchmark.writePage(to: html) }
+      return benchmark
     }
   }
 }
