@@ -98,7 +98,7 @@ let package = Package(
     tests(
       "BundleTests",
       [
-        "ModelBundle", "ModelOperators", "ModelIR", "TensorCore", "CZstd",
+        "ModelBundle", "ModelRuntime", "ModelOperators", "ModelIR", "TensorCore", "CZstd",
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
     tests("OperatorTests", ["ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),

@@ -71,7 +71,7 @@ package struct Benchmark: Report {
     }
     let before = Benchmark.residentMegabytes("VmRSS")
     let load = Stopwatch()
-    let file = try ModelFile(path, goldens: false)
+    let file = try ModelFile(path, goldens: false, isLate: true)
     let part = try file.part(name)
     let all: [[Tensor]]
     if let folder {

@@ -77,7 +77,7 @@ package struct Execution: Sendable {
 
   package func run(_ progress: ProgressObserver = .silent) throws(ModelError) -> Outcome {
     let watch = Stopwatch()
-    var file = try ModelFile(model, goldens: false, bank: bank)
+    var file = try ModelFile(model, goldens: false, bank: bank, isLate: adapted == nil)
     if let adapted {
       file = try file.applying(AdaptedTensors(contentsOf: adapted), state: state)
     }

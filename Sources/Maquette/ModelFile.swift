@@ -49,7 +49,10 @@ struct ModelFile {
   /// - Parameters:
   ///   - goldens: whether a bundle's goldens are wanted.
   ///   - bank: the bank that the memories of a bundle read in place of the one in use.
-  init(_ path: String, goldens wanted: Bool = true, bank: String? = nil) throws(ModelError) {
+  ///   - isLate: weights of a bundle stay in it until a plan packs them, for those who do nothing with them but run.
+  init(
+    _ path: String, goldens wanted: Bool = true, bank: String? = nil, isLate: Bool = false
+  ) throws(ModelError) {
     OpenBLASMatrices.endThreads()
     self.path = path
     byteCount = try ModelFile.size(path)
@@ -77,7 +80,7 @@ struct ModelFile {
     let reader = try BundleReader(path: path)
     bitsPerWeight = reader.header.bitsPerWeight
     var contents = try reader.contents(
-      operators: allOperators, goldens: wanted, banks: bank != nil)
+      operators: allOperators, goldens: wanted, banks: bank != nil, isLate: isLate && bank == nil)
     if let bank { try contents.read(bank: bank) }
     guard !contents.graphs.isEmpty else {
       throw ModelError(.malformedInput, "bundle '\(path)' has no graph")

@@ -124,17 +124,20 @@ package struct BundleReader: Sendable {
 
   /// Everything, or everything but the golden cases, or the banks that are not in use, and the tensors that only they need.
   ///
-  /// - Parameter operators: every operator that the graphs may name.
+  /// - Parameters:
+  ///   - operators: every operator that the graphs may name.
+  ///   - isLate: tensors with a section of their own stay in the bundle until they are loaded; what is wrong with them is told
+  ///     then.
   package func contents(
-    operators: [any Operator.Type], goldens: Bool = true, banks: Bool = true
+    operators: [any Operator.Type], goldens: Bool = true, banks: Bool = true, isLate: Bool = false
   ) throws(ModelError) -> BundleContents {
     try during("reading \(title)") { () throws(ModelError) in
-      try readContents(operators, goldens, banks)
+      try readContents(operators, goldens, banks, isLate: isLate)
     }
   }
 
   private func readContents(
-    _ operators: [any Operator.Type], _ wanted: Bool, _ banks: Bool
+    _ operators: [any Operator.Type], _ wanted: Bool, _ banks: Bool, isLate: Bool
   ) throws(ModelError) -> BundleContents {
     let manifest = try manifest()
     var records: [String: JSON] = [:]
@@ -142,7 +145,7 @@ package struct BundleReader: Sendable {
       records[name] = try record(name)
     }
     let ready = try banks ? [] : sectionsOfBanksReady(records[StoredBank.record])
-    let tensors = try tensors {
+    let tensors = try tensors(isLate: isLate) {
       (wanted || $0.name != BundleContents.goldenTensors) && !ready.contains($0.name)
     }
     var textLimits = GraphTextLimits()
@@ -216,7 +219,7 @@ package struct BundleReader: Sendable {
 
   /// Calls `body` with a section as it is stored, in which nothing is wrong that can be told without unpacking it.
   private func withFrame<R>(
-    _ index: Int, _ scratch: BundleSource.Scratch,
+    _ index: Int, _ scratch: ScratchMemory,
     _ body: (UnsafeRawBufferPointer) throws(ModelError) -> R
   ) throws(ModelError) -> R {
     let section = header.sections[index]
@@ -243,7 +246,7 @@ package struct BundleReader: Sendable {
   }
 
   private func bytes(
-    _ index: Int, _ scratch: BundleSource.Scratch = BundleSource.Scratch()
+    _ index: Int, _ scratch: ScratchMemory = ScratchMemory()
   ) throws(ModelError) -> [UInt8] {
     try withFrame(index, scratch) { (frame) throws(ModelError) in
       var content = [UInt8](repeating: 0, count: header.sections[index].byteCount)
@@ -270,24 +273,53 @@ package struct BundleReader: Sendable {
 
   /// The tensors of the sections that are wanted, on all cores.
   private func tensors(
-    of wanted: (BundleHeader.Section) -> Bool
+    isLate: Bool, of wanted: (BundleHeader.Section) -> Bool
   ) throws(ModelError) -> [Tensor?] {
-    let indices = header.sections.indices.filter {
-      header.sections[$0].kind == .tensors && wanted(header.sections[$0])
+    var tensors = [Tensor?](repeating: nil, count: header.tensors.count)
+    var indices: [Int] = []
+    for (index, section) in header.sections.enumerated()
+    where section.kind == .tensors && wanted(section) {
+      if isLate, members[index].count == 1, let tensor = lateTensor(members[index][0], in: index) {
+        tensors[members[index][0]] = tensor
+      } else {
+        indices.append(index)
+      }
     }
     let longest = indices.map { header.sections[$0].storedByteCount }.max() ?? 0
-    let scratch: @Sendable () -> BundleSource.Scratch = { BundleSource.Scratch(least: longest) }
+    let scratch: @Sendable () -> ScratchMemory = { ScratchMemory(least: longest) }
     let unpacked = try concurrently(indices.count, with: scratch) {
-      (scratch, task) throws(ModelError) in
+      [indices] (scratch, task) throws(ModelError) in
       try unpackTensors(indices[task], members[indices[task]], scratch)
     }
-    var tensors = [Tensor?](repeating: nil, count: header.tensors.count)
     for (number, tensor) in unpacked.joined() { tensors[number] = tensor }
     return tensors
   }
 
+  /// A tensor that is read when it is wanted; nil for types of which not every byte is an element.
+  private func lateTensor(_ number: Int, in section: Int) -> Tensor? {
+    let entry = header.tensors[number]
+    guard entry.element == .int8 || entry.element == .float32 else { return nil }
+    return Tensor(entry.element, entry.shape, from: LateTensor(reader: self, section: section))
+  }
+
+  /// A section with one tensor.
+  private struct LateTensor: TensorSource {
+    let reader: BundleReader
+    let section: Int
+
+    func fill(
+      _ content: UnsafeMutableRawBufferPointer, _ scratch: ScratchMemory
+    ) throws(ModelError) {
+      try during("reading \(reader.title)") { () throws(ModelError) in
+        try reader.withFrame(section, scratch) { (frame) throws(ModelError) in
+          try reader.unpack(section, frame, into: content)
+        }
+      }
+    }
+  }
+
   private func unpackTensors(
-    _ section: Int, _ members: [Int], _ scratch: BundleSource.Scratch
+    _ section: Int, _ members: [Int], _ scratch: ScratchMemory
   ) throws(ModelError) -> [(Int, Tensor)] {
     var made: [(Int, Tensor)] = []
     if members.count == 1 {

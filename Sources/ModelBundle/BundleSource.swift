@@ -22,7 +22,7 @@ enum BundleSource: Sendable {
 
   /// Calls `body` with a range; what is read from a file lies in `scratch` meanwhile.
   func withBytes<R>(
-    _ range: Range<Int>, _ scratch: Scratch,
+    _ range: Range<Int>, _ scratch: ScratchMemory,
     _ body: (UnsafeRawBufferPointer) throws(ModelError) -> R
   ) throws(ModelError) -> R {
     switch self {
@@ -33,30 +33,7 @@ enum BundleSource: Sendable {
     case .file(let file):
       let buffer = scratch.buffer(range.count)
       try file.read(range, into: buffer)
-      return try body(UnsafeRawBufferPointer(rebasing: buffer[..<range.count]))
-    }
-  }
-
-  /// Memory of one thread that is used again, so that its pages are taken once.
-  final class Scratch {
-    private var memory: UnsafeMutableRawBufferPointer?
-    private let least: Int
-
-    /// - Parameter least: bytes that are taken at once where any are needed.
-    init(least: Int = 0) {
-      self.least = least
-    }
-
-    deinit { memory?.deallocate() }
-
-    /// At least `count` bytes of no known content.
-    func buffer(_ count: Int) -> UnsafeMutableRawBufferPointer {
-      if let memory, memory.count >= count { return memory }
-      memory?.deallocate()
-      let new = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: max(count, least, 1), alignment: 64)
-      memory = new
-      return new
+      return try body(UnsafeRawBufferPointer(buffer))
     }
   }
 }

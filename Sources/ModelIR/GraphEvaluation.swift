@@ -54,7 +54,9 @@ extension Graph {
     var held = [Tensor?](repeating: nil, count: values.count)
     for (port, tensor) in zip(self.inputs, inputs) { held[port.value.index] = tensor }
     for (index, value) in values.enumerated() {
-      if let constant = value.fact.constant { held[index] = constant }
+      guard let constant = value.fact.constant else { continue }
+      try constant.load()
+      held[index] = constant
     }
     var left = useCounts()
     for node in nodes {

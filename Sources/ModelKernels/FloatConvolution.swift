@@ -1,4 +1,5 @@
 import CKernels
+import TensorCore
 
 /// Convolutions and the phases of transposed convolutions over float32 images, channels-last, packed for one
 /// tier and split for one number of threads (`Q29`): y[o][c] = Σ x · w[c] + bias[c] + residual, then the
@@ -24,6 +25,9 @@ package struct FloatConvolution: Sendable {
     }
   }
 
+  /// Makes the sets of weights, with memory to work in.
+  package typealias MakeWeights = @Sendable (ScratchMemory) throws(ModelError) -> [Weights]
+
   private let tier: KernelTier
   private let parts: [ConvolutionPart]
   /// How the parts of each set of weights are computed.
@@ -47,7 +51,7 @@ package struct FloatConvolution: Sendable {
   ///     can, and there may be fewer of them.
   package init(
     tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int],
-    activation: Activation, isFused: Bool, weights: @escaping @Sendable () -> [Weights]
+    activation: Activation, isFused: Bool, weights: @escaping MakeWeights
   ) {
     self.init(
       tier: tier, threads: threads, parts: parts, channels: channels, activation: activation,
@@ -68,7 +72,7 @@ package struct FloatConvolution: Sendable {
 
   private init(
     tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int],
-    activation: Activation, isFused: Bool, given weights: (@Sendable () -> [Weights])?
+    activation: Activation, isFused: Bool, given weights: MakeWeights?
   ) {
     self.tier = tier
     self.parts = parts
@@ -84,8 +88,8 @@ package struct FloatConvolution: Sendable {
     }
     self.sets = sets
     packed = weights.map { weights in
-      PackedWeights(byteCount: sets.byteCount) { target in
-        for (index, set) in weights().enumerated() {
+      PackedWeights(byteCount: sets.byteCount) { (target, scratch) throws(ModelError) in
+        for (index, set) in try weights(scratch).enumerated() {
           FloatConvolution.pack(set, index, sets, ways[index].pack(table), to: target)
         }
       }

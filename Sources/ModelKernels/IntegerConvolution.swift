@@ -1,4 +1,5 @@
 import CKernels
+import TensorCore
 
 /// Convolutions, matrix products and the phases of transposed convolutions over int8 images, packed for
 /// one tier and split for one number of threads: acc[o][c] = folded[c] + Σ x · w[c], then the epilogue.
@@ -30,6 +31,14 @@ package struct IntegerConvolution: Sendable {
     }
   }
 
+  /// Makes the sets of weights, with memory to work in, and hands on what it has made: the number of a set, the first of the channels,
+  /// which a block of channels starts with, and their weights.
+  package typealias MakeWeights =
+    @Sendable (ScratchMemory, _ pack: (Int, Int, Weights) -> Void) throws(ModelError) -> Void
+
+  /// Channels that are packed together.
+  package static let channelBlock = Int(CK_CHANNEL_BLOCK)
+
   private let tier: KernelTier
   private let parts: [ConvolutionPart]
   private let sets: ConvolutionPart.WeightSets
@@ -50,7 +59,7 @@ package struct IntegerConvolution: Sendable {
   ///   - pad: what positions outside the image read: the input's zero point.
   package init(
     tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int], pad: Int8,
-    epilogue: KernelEpilogue, weights: @escaping @Sendable () -> [Weights]
+    epilogue: KernelEpilogue, weights: @escaping MakeWeights
   ) {
     self.tier = tier
     self.pad = pad
@@ -60,17 +69,24 @@ package struct IntegerConvolution: Sendable {
       table.conv_s8_packed_size
     }
     self.sets = sets
-    packed = PackedWeights(byteCount: sets.byteCount) { target in
-      for (index, (given, set)) in zip(weights(), sets.extents).enumerated() {
-        precondition(given.folded.count == set.channels, "a bias for each channel")
+    packed = PackedWeights(byteCount: sets.byteCount) { (target, scratch) throws(ModelError) in
+      var left = sets.extents.reduce(0) { $0 + $1.channels }
+      try weights(scratch) { index, first, given in
+        let set = sets.extents[index]
+        let channels = given.folded.count
         precondition(
-          given.values.count == set.channels * set.taps * set.run, "weights of the taps")
+          first % IntegerConvolution.channelBlock == 0 && first + channels <= set.channels)
+        precondition(given.values.count == channels * set.taps * set.run, "weights of the taps")
+        left -= channels
         given.values.withUnsafeBufferPointer { values in
           guard let start = values.baseAddress else { return }
           table.conv_s8_pack(
-            start, set.channels, set.taps, set.run, given.folded, target + sets.offsets[index])
+            start, channels, set.taps, set.run, given.folded,
+            target + sets.offsets[index]
+              + table.conv_s8_packed_size(first, set.taps, set.run))
         }
       }
+      precondition(left == 0, "weights of every channel")
     }
     schedule = ConvolutionPart.Schedule(
       parts, channels: channels, threads: threads, scratch: { _ in table.conv_s8_scratch_size })

@@ -13,7 +13,7 @@ extension Plan {
     try builder.addInputs()
     for node in specialised.graph.nodes where builder.isLive(node) { try builder.add(node) }
     self = try builder.plan()
-    PackedWeights.pack(steps.flatMap(\.kernel.packed))
+    try PackedWeights.pack(steps.flatMap(\.kernel.packed))
   }
 }
 
@@ -170,6 +170,11 @@ private struct PlanBuilder {
         operands.append(.absent)
         continue
       }
+      guard !kernel.packedOperands.contains(index) else {
+        operands.append(.absent)
+        continue
+      }
+      try graph.constant(input)?.load()
       let wanted =
         index < kernel.operandLayouts.count ? kernel.operandLayouts[index] : .rowMajor
       operands.append(try place(of: input, in: wanted))
@@ -297,6 +302,8 @@ private struct PlanBuilder {
         continue
       }
       let fact = graph.fact(input)
+      // Layers with weights pack them where they can.
+      if !(node.op is any WeightedOperator) { try fact.constant?.load() }
       guard let shape = fact.type.shape else {
         throw ModelError(.unknownShape, "the shape of '\(graph[input].name)' depends on data")
       }
@@ -341,6 +348,7 @@ private struct PlanBuilder {
   mutating func plan() throws(ModelError) -> Plan {
     var outputPlaces: [(Place, TensorType, Shape)] = []
     for port in graph.outputs {
+      try graph.constant(port.value)?.load()
       let place = try place(of: port.value, in: .rowMajor)
       guard let shape = graph.type(port.value).shape else {
         throw ModelError(.unknownShape, "the shape of output '\(port.name)' depends on data")

@@ -148,6 +148,7 @@ struct Specialised: Sendable {
         continue
       }
       guard let constant = fact.constant, constant.count <= foldedElementLimit else { return nil }
+      try constant.load()
       tensors.append(constant)
     }
     let types = try during("typing node '\(node.name)'") { () throws(ModelError) in

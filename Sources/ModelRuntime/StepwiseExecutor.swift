@@ -32,7 +32,9 @@ struct StepwiseExecutor: Sendable {
     var values = [Tensor?](repeating: nil, count: graph.values.count)
     for (port, tensor) in zip(graph.inputs, inputs) { values[port.value.index] = tensor }
     for (index, value) in graph.values.enumerated() {
-      if let constant = value.fact.constant { values[index] = constant }
+      guard let constant = value.fact.constant else { continue }
+      try constant.load()
+      values[index] = constant
     }
     for (index, node) in graph.nodes.enumerated() {
       let operands = Operands(node.inputs.map { $0.flatMap { values[$0.index] } })

@@ -52,6 +52,17 @@ extension Tensor {
       ? withElements(of: Float.self, body) : floats().withUnsafeBufferPointer(body)
   }
 
+  /// As ``withElements(of:_:_:)``, for floats of any kind.
+  package func withFloats<R>(
+    _ scratch: ScratchMemory, _ body: (UnsafeBufferPointer<Float>) -> R
+  ) throws(ModelError) -> R {
+    guard element == .float32 else {
+      try load()
+      return withFloats(body)
+    }
+    return try withElements(of: Float.self, scratch) { (values) throws(ModelError) in body(values) }
+  }
+
   /// A tensor of `element` from doubles: rounded to nearest for floats, truncated and wrapped to the
   /// width for integers, non-zero is true for `bool`.
   package init(_ element: ElementType, _ shape: Shape, doubles: [Double]) {

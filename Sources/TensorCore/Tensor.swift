@@ -1,26 +1,3 @@
-/// Bytes of one tensor: 64-byte aligned, written once while they are made, read-only afterwards.
-///
-/// `@unchecked Sendable`: the pointer is written only inside the initialiser's closure, before any
-/// other reference to the object exists.
-package final class TensorStorage: @unchecked Sendable {
-  /// Readable bytes after the last element, so that vector loads need no tail case.
-  package static let slack = 64
-
-  package let bytes: UnsafeRawBufferPointer
-  private let memory: AlignedMemory
-
-  package init<E: Error>(
-    byteCount: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(E) -> Void
-  ) throws(E) {
-    memory = AlignedMemory(byteCount: byteCount + TensorStorage.slack)
-    let buffer = UnsafeMutableRawBufferPointer(start: memory.address, count: byteCount)
-    (memory.address + byteCount).initializeMemory(
-      as: UInt8.self, repeating: 0, count: TensorStorage.slack)
-    try fill(buffer)
-    bytes = UnsafeRawBufferPointer(buffer)
-  }
-}
-
 /// An immutable tensor: element type, concrete shape, row-major bytes.
 package struct Tensor: Sendable {
   package let element: ElementType
@@ -76,6 +53,16 @@ package struct Tensor: Sendable {
       writing: { bytes in
         values.withUnsafeBytes { bytes.copyMemory(from: $0) }
       })
+  }
+
+  /// Makes a tensor whose bytes `source` has, which are read when they are wanted.
+  package init(
+    _ element: ElementType, _ shape: Shape, quantization: QuantizationParameters? = nil,
+    from source: any TensorSource
+  ) {
+    self.init(
+      element: element, shape: shape, quantization: quantization,
+      storage: TensorStorage(byteCount: shape.count * element.byteCount, from: source))
   }
 
   /// As above for a closure that cannot fail.
@@ -136,6 +123,27 @@ package struct Tensor: Sendable {
       "a tensor of \(element) was read as \(E.elementType)")
     return try body(bytes.bindMemory(to: E.self))
   }
+
+  /// Reads the elements in place, or in `scratch` where they are not in memory and need not stay there.
+  ///
+  /// - Precondition: as for ``withElements(of:_:)``.
+  /// - Throws: what the tensor's source throws.
+  package func withElements<E: TensorScalar, R>(
+    of _: E.Type, _ scratch: ScratchMemory,
+    _ body: (UnsafeBufferPointer<E>) throws(ModelError) -> R
+  ) throws(ModelError) -> R {
+    guard !storage.isLoaded, E.elementType == element else {
+      return try withElements(of: E.self, body)
+    }
+    return try storage.withBytes(scratch) { (bytes) throws(ModelError) in
+      try body(bytes.bindMemory(to: E.self))
+    }
+  }
+
+  /// Brings the elements to memory, to stay there.
+  ///
+  /// - Throws: what the tensor's source throws.
+  package func load() throws(ModelError) { try storage.load() }
 
   /// The same bytes under another shape with the same count.
   package func reshaped(to shape: Shape) throws(ModelError) -> Tensor {

@@ -101,7 +101,7 @@ private struct Problem {
     return result
   }
 
-  func computed(_ tier: KernelTier, threads: Int, isFused: Bool) -> [Float] {
+  func computed(_ tier: KernelTier, threads: Int, isFused: Bool) throws -> [Float] {
     let convolution = FloatConvolution(
       tier: tier, threads: threads,
       parts: [
@@ -109,10 +109,10 @@ private struct Problem {
           window: window, residualStride: window.outputStride, tapPixels: pixels,
           tapChannels: channels)
       ], channels: [filters], activation: activation, isFused: isFused
-    ) { [weights, filters] in
+    ) { [weights, filters] _ in
       [.init(weights, channels: filters)]
     }
-    PackedWeights.pack(convolution.packed.map { [$0] } ?? [])
+    try PackedWeights.pack(convolution.packed.map { [$0] } ?? [])
     let scratch = KernelMemory(byteCount: convolution.scratchByteCount) { _ in }
     // What lies behind the image is read, and must not count.
     let input = KernelMemory(input + [Float](repeating: .nan, count: 16))
@@ -130,13 +130,13 @@ private struct Problem {
 }
 
 @Suite struct FloatConvolutionTests {
-  @Test func everyTierAndThreadCountHasTheBitsOfTheFormula() {
+  @Test func everyTierAndThreadCountHasTheBitsOfTheFormula() throws {
     for seed in 0..<40 {
       let problem = Problem(seed: seed)
       let expected = problem.expected()
       for tier in KernelTier.available {
         for threads in [1, 3] {
-          let isExact = problem.computed(tier, threads: threads, isFused: false) == expected
+          let isExact = try problem.computed(tier, threads: threads, isFused: false) == expected
           #expect(isExact, "\(tier), seed \(seed), \(threads) threads")
         }
       }
@@ -144,29 +144,29 @@ private struct Problem {
   }
 
   /// Fewer products give sums that are as good, and the same however the work is split.
-  @Test func fewerProductsAreAsGood() {
+  @Test func fewerProductsAreAsGood() throws {
     for seed in 0..<6 {
       let problem = Problem(seed: seed, isSquare: true)
       let expected = problem.expected()
       for tier in KernelTier.available {
-        let computed = problem.computed(tier, threads: 1, isFused: true)
+        let computed = try problem.computed(tier, threads: 1, isFused: true)
         let bound = Float(problem.k) * 4 * Float.ulpOfOne
         #expect(computed != expected, "direct sums")
         let isClose = zip(computed, expected).allSatisfy { abs($0 - $1) <= bound }
         #expect(isClose, "\(tier), seed \(seed)")
-        let isSame = problem.computed(tier, threads: 3, isFused: true) == computed
+        let isSame = try problem.computed(tier, threads: 3, isFused: true) == computed
         #expect(isSame, "\(tier), seed \(seed)")
       }
     }
   }
 
   /// Fused sums differ from rounded ones by as much as rounding does.
-  @Test func fusedSumsAreAsGood() {
+  @Test func fusedSumsAreAsGood() throws {
     for seed in 0..<40 {
       let problem = Problem(seed: seed)
       let expected = problem.expected()
       for tier in KernelTier.available {
-        let computed = problem.computed(tier, threads: 1, isFused: true)
+        let computed = try problem.computed(tier, threads: 1, isFused: true)
         let bound = Float(problem.k) * 4 * Float.ulpOfOne + 1e-6
         let isClose = zip(computed, expected).allSatisfy { abs($0 - $1) <= bound }
         #expect(isClose, "\(tier), seed \(seed)")

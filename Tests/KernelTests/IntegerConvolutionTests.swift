@@ -1,4 +1,5 @@
 import ModelKernels
+import TensorCore
 import Testing
 
 /// One convolution problem with everything that the kernels can do, drawn from a seed.
@@ -169,15 +170,15 @@ private struct Problem {
   }
 
   /// What a tier computes with some threads.
-  func computed(_ tier: KernelTier, threads: Int) -> (bytes: [Int8], floats: [Float]) {
+  func computed(_ tier: KernelTier, threads: Int) throws -> (bytes: [Int8], floats: [Float]) {
     let part = ConvolutionPart(
       window: window, residualStride: residualStride, tapPixels: pixels, tapChannels: channels)
     let convolution = IntegerConvolution(
       tier: tier, threads: threads, parts: [part], channels: [filters], pad: pad, epilogue: epilogue
-    ) { [weights, folded] in
-      [.init(weights, folded: folded)]
+    ) { [weights, folded] (_, pack) throws(ModelError) in
+      pack(0, 0, .init(weights, folded: folded))
     }
-    PackedWeights.pack([convolution.packed])
+    try PackedWeights.pack([convolution.packed])
     let scratch = KernelMemory(byteCount: convolution.scratchByteCount) { _ in }
     var bytes = [Int8](repeating: 85, count: outputCount)
     var floats = [Float](repeating: 85, count: outputCount)
@@ -201,13 +202,15 @@ private struct Problem {
 }
 
 @Suite struct IntegerConvolutionTests {
-  @Test(arguments: BytePattern.allCases) func everyTierAndThreadCountIsExact(pattern: BytePattern) {
+  @Test(arguments: BytePattern.allCases) func everyTierAndThreadCountIsExact(pattern: BytePattern)
+    throws
+  {
     for seed in 0..<36 {
       let problem = Problem(seed: seed, pattern: pattern)
       let expected = problem.expected()
       for tier in KernelTier.available {
         for threads in [1, 3] {
-          let computed = problem.computed(tier, threads: threads)
+          let computed = try problem.computed(tier, threads: threads)
           let isExact = computed == expected
           #expect(isExact, "\(tier), seed \(seed), \(threads) threads")
         }

@@ -15,6 +15,7 @@
 #include "ck_epilogue.h"
 #include "ck_layout.h"
 #include "ck_matrix_f32.h"
+#include "ck_memory.h"
 #include "ck_pooling.h"
 #include "ck_rows_f32.h"
 #include "ck_thread_pool.h"

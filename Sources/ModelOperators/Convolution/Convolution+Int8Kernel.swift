@@ -14,6 +14,7 @@ extension Convolution: IntegerPlannedOperator {
     let integers = try layerIntegers(request)
     let space = WindowSpace(geometry.window, input: input, output: output)
     if geometry.isDepthwise, space.images == 1 {
+      try integers.weights.load()
       return depthwise(request, integers, geometry, space)
     }
     return PlannedKernel(

@@ -15,9 +15,11 @@ extension Linear: IntegerPlannedOperator {
       IntegerConvolution(
         tier: request.tier, threads: request.threads, parts: [part], channels: [n], pad: 0,
         epilogue: integers.layer.epilogue.kernel
-      ) {
-        let rows = integers.weights.withElements(of: Int8.self) { filtersFirst($0, k: k, n: n) }
-        return [integers.packable(rows: rows, channels: 0..<n)]
+      ) { (scratch, pack) throws(ModelError) in
+        let rows = try integers.weights.withElements(of: Int8.self, scratch) {
+          filtersFirst($0, k: k, n: n)
+        }
+        pack(0, 0, integers.packable(rows: rows, channels: 0..<n))
       }, layout: .rowMajor)
   }
 

@@ -25,8 +25,8 @@ extension Linear: PlannedOperator {
           tier: request.tier, threads: request.threads,
           parts: [ConvolutionPart(rows: m, depth: k, channels: n)], channels: [n],
           activation: activation, isFused: !request.isExact
-        ) {
-          let rows = values.withFloats { filtersFirst($0, k: k, n: n) }
+        ) { (scratch) throws(ModelError) in
+          let rows = try values.withFloats(scratch) { filtersFirst($0, k: k, n: n) }
           return [FloatConvolution.Weights(rows, channels: n)]
         }, epilogue, layout: .rowMajor)
     }

@@ -151,12 +151,13 @@ private struct GateProduct: Sendable {
       epilogue: KernelEpilogue(
         multipliers: scales.map { input.scale * $0 }, residual: bias == nil ? nil : .float32,
         output: .float32)
-    ) {
+    ) { (_, pack) throws(ModelError) in
       let values = weights.withElements(of: Int8.self) {
         Array($0[direction * gates * k..<(direction + 1) * gates * k])
       }
       let none = [Int32](repeating: 0, count: gates)
-      return [IntegerConvolution.Weights(values, biases: none[...], zeroPoint: input.zeroPoint)]
+      pack(
+        0, 0, IntegerConvolution.Weights(values, biases: none[...], zeroPoint: input.zeroPoint))
     }
   }
 

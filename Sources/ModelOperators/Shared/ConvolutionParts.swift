@@ -75,13 +75,13 @@ struct ConvolutionParts: Sendable {
     }
   }
 
-  /// The rows of `weights` out of `filtersLast`, its group's weights as [filter][kernel element][channel].
-  func rows<Element>(of weights: Weights, from filtersLast: [Element]) -> [Element] {
+  /// The rows of `weights` out of `filtersLast`, the weights of so many filters of its group as [filter][kernel element][channel].
+  func rows<Element>(of weights: Weights, filters: Int, from filtersLast: [Element]) -> [Element] {
     let (depth, kernelCount) = (geometry.groupInputChannels, geometry.window.kernelCount)
     guard weights.elements != Array(0..<kernelCount) else { return filtersLast }
     var rows: [Element] = []
-    rows.reserveCapacity(geometry.groupOutputChannels * weights.elements.count * depth)
-    for filter in 0..<geometry.groupOutputChannels {
+    rows.reserveCapacity(filters * weights.elements.count * depth)
+    for filter in 0..<filters {
       for element in weights.elements {
         let from = (filter * kernelCount + element) * depth
         rows += filtersLast[from..<from + depth]
@@ -99,22 +99,26 @@ enum WeightOrder: Sendable {
 }
 
 extension ConvolutionGeometry {
-  /// The weights of `group` as [filter][kernel element][channel], by way of `interleave(channels, positions,
+  /// The weights of some filters of `group` as [filter][kernel element][channel], by way of `interleave(channels, positions,
   /// from, to)`, which turns [channels][positions] into [positions][channels].
+  ///
+  /// - Precondition: all filters, where they do not come first.
   func filtersLast<Element>(
-    _ weights: UnsafeBufferPointer<Element>, group: Int, order: WeightOrder,
+    _ weights: UnsafeBufferPointer<Element>, group: Int, filters: Range<Int>, order: WeightOrder,
     interleave: (Int, Int, UnsafePointer<Element>, UnsafeMutablePointer<Element>) -> Void
   ) -> [Element] {
-    let (filters, depth) = (groupOutputChannels, groupInputChannels)
-    let matrices = order == .filtersFirst ? filters : 1
-    let positions = order == .filtersFirst ? window.kernelCount : filters * window.kernelCount
-    let (size, count) = (depth * positions, filters * depth * window.kernelCount)
-    precondition((group + 1) * count <= weights.count, "a group outside the weights")
-    return [Element](unsafeUninitializedCapacity: count) { target, made in
-      made = count
+    let (all, depth) = (groupOutputChannels, groupInputChannels)
+    precondition(order == .filtersFirst || filters == 0..<all, "filters that lie apart")
+    let matrices = order == .filtersFirst ? filters.count : 1
+    let positions = order == .filtersFirst ? window.kernelCount : all * window.kernelCount
+    let (size, each) = (depth * positions, depth * window.kernelCount)
+    let first = (group * all + filters.lowerBound) * each
+    precondition(first + filters.count * each <= weights.count, "filters outside the weights")
+    return [Element](unsafeUninitializedCapacity: filters.count * each) { target, made in
+      made = filters.count * each
       guard let x = weights.baseAddress, let y = target.baseAddress else { return }
       for matrix in 0..<matrices {
-        interleave(depth, positions, x + group * count + matrix * size, y + matrix * size)
+        interleave(depth, positions, x + first + matrix * size, y + matrix * size)
       }
     }
   }

@@ -90,6 +90,7 @@ package struct IntegerWeights: Sendable {
     let most = Int64(tensor.count / extent) * 128
     let greatest = biases?.map(abs).max() ?? 0
     guard (128 + abs(Int64(input.zeroPoint))) * most + greatest >= 1 << 31 else { return }
+    try tensor.load()
     let sums = IntegerWeights.sums(of: tensor, axis: axis)
     for channel in 0..<channels {
       let index = channel % extent

@@ -92,12 +92,15 @@ package struct PlannedKernel: Sendable {
   package var multiplyAccumulates: Int
   /// What is packed before the first run.
   package var packed: [PackedWeights]
+  /// Constant operands that are part of ``packed`` and are not read by ``run``.
+  package var packedOperands: [Int]
   package let run: @Sendable (KernelFrame) throws(ModelError) -> Void
 
   /// A kernel whose operands and outputs are all row-major unless said otherwise.
   package init(
     operandLayouts: [Layout] = [], outputLayouts: [Layout] = [], scratchByteCount: Int = 0,
     overwritableOperands: [Int] = [], multiplyAccumulates: Int = 0, packed: [PackedWeights] = [],
+    packedOperands: [Int] = [],
     run: @escaping @Sendable (KernelFrame) throws(ModelError) -> Void
   ) {
     self.operandLayouts = operandLayouts
@@ -106,6 +109,7 @@ package struct PlannedKernel: Sendable {
     self.overwritableOperands = overwritableOperands
     self.multiplyAccumulates = multiplyAccumulates
     self.packed = packed
+    self.packedOperands = packedOperands
     aliasedOperand = nil
     self.run = run
   }

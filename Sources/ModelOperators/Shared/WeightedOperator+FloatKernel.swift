@@ -25,13 +25,17 @@ extension PlannedKernel {
     let tier = request.tier
     @Sendable func sets(_ values: UnsafeBufferPointer<Float>) -> [FloatConvolution.Weights] {
       let groups = (0..<geometry.groups).map { group in
-        geometry.filtersLast(values, group: group, order: order) { channels, positions, x, y in
-          tier.interleave(channels: channels, positions: positions, x, to: y, pitch: channels)
+        geometry.filtersLast(
+          values, group: group, filters: 0..<geometry.groupOutputChannels, order: order
+        ) {
+          tier.interleave(channels: $0, positions: $1, $2, to: $3, pitch: $0)
         }
       }
       return parts.weights.map {
         FloatConvolution.Weights(
-          parts.rows(of: $0, from: groups[$0.group]), channels: geometry.groupOutputChannels)
+          parts.rows(
+            of: $0, filters: geometry.groupOutputChannels, from: groups[$0.group]),
+          channels: geometry.groupOutputChannels)
       }
     }
     guard let weight else {
@@ -47,8 +51,8 @@ extension PlannedKernel {
       tier: tier, threads: request.threads, parts: parts.parts,
       channels: parts.weights.map { _ in geometry.groupOutputChannels }, activation: activation,
       isFused: !request.isExact
-    ) {
-      weight.withFloats(sets)
+    ) { (scratch) throws(ModelError) in
+      try weight.withFloats(scratch, sets)
     }
     self.init(convolution, epilogue, layout: .channelsLast)
   }
@@ -68,7 +72,8 @@ extension PlannedKernel {
       operandLayouts: [layout, .rowMajor, .rowMajor, layout, .rowMajor], outputLayouts: [layout],
       scratchByteCount: scratch + (changing == nil ? 0 : convolution.packedByteCount),
       multiplyAccumulates: convolution.multiplyAccumulates,
-      packed: convolution.packed.map { [$0] } ?? []
+      packed: convolution.packed.map { [$0] } ?? [],
+      packedOperands: convolution.packed == nil ? [] : [1]
     ) { (frame) throws(ModelError) in
       let operands = epilogue.operands(frame)
       var weights: UnsafeRawPointer?

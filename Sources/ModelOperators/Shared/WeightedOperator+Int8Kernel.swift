@@ -71,18 +71,27 @@ extension PlannedKernel {
         channels: parts.weights.map { _ in filters },
         pad: Int8(truncatingIfNeeded: integers.layer.input.zeroPoint),
         epilogue: integers.layer.epilogue.kernel
-      ) {
-        let groups = integers.weights.withElements(of: Int8.self) { values in
-          (0..<geometry.groups).map { group in
-            geometry.filtersLast(values, group: group, order: order) { channels, positions, x, y in
-              tier.interleave(channels: channels, positions: positions, x, to: y, pitch: channels)
+      ) { (scratch, pack) throws(ModelError) in
+        try integers.weights.withElements(of: Int8.self, scratch) { values in
+          for group in 0..<geometry.groups {
+            // Some filters at a time, so that they stay in cache, where each has its weights by itself.
+            let step = order == .filtersFirst ? IntegerConvolution.channelBlock : filters
+            for first in stride(from: 0, to: filters, by: max(step, 1)) {
+              let range = first..<min(first + step, filters)
+              let rows = geometry.filtersLast(values, group: group, filters: range, order: order) {
+                tier.interleave(channels: $0, positions: $1, $2, to: $3, pitch: $0)
+              }
+              for (index, own) in parts.weights.enumerated() where own.group == group {
+                let channels =
+                  range.lowerBound + group * filters..<range.upperBound + group * filters
+                pack(
+                  index, first,
+                  integers.packable(
+                    rows: parts.rows(of: own, filters: range.count, from: rows), channels: channels)
+                )
+              }
             }
           }
-        }
-        return parts.weights.map { own in
-          let first = own.group * filters
-          return integers.packable(
-            rows: parts.rows(of: own, from: groups[own.group]), channels: first..<first + filters)
         }
       }, layout: .channelsLast)
   }
@@ -92,7 +101,8 @@ extension PlannedKernel {
     self.init(
       operandLayouts: [layout, .rowMajor, .rowMajor, layout, .rowMajor], outputLayouts: [layout],
       scratchByteCount: convolution.scratchByteCount,
-      multiplyAccumulates: convolution.multiplyAccumulates, packed: [convolution.packed]
+      multiplyAccumulates: convolution.multiplyAccumulates, packed: [convolution.packed],
+      packedOperands: [1]
     ) { (frame) throws(ModelError) in
       convolution.run(
         input: frame.input(0, as: Int8.self), output: frame.outputs[0],
