@@ -92,7 +92,7 @@ struct ConversionArguments: ParsableArguments {
       """
       What rounding weights may add to a layer's sums, as a share of what rounding its results adds: the \
       more, the smaller the bundle. auto: as much as \
-        costs no output of a golden above half a decibel.
+      costs no output of a golden above half a decibel.
       """, valueName: "share"))
   var weightNoise = "0"
 
