@@ -1,6 +1,7 @@
 #include "ck_memory.h"
 
-#if defined(__GLIBC__) || defined(__linux__)
+#include <stdlib.h>
+#if defined(__GLIBC__)
 #include <malloc.h>
 #endif
 

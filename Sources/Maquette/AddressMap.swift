@@ -5,7 +5,7 @@ import TensorCore
 /// The address of a memory over time, drawn: slots down, frames across, and the mean share of each slot at the right.
 struct AddressMap {
   /// What sounds in each frame, where it is known.
-  let labels: [String]?
+  private let labels: [String]?
   private let frames: Int
   private let slots: Int
   /// Frame by frame.
@@ -16,14 +16,14 @@ struct AddressMap {
   /// Pixels of the side of a square, between the map and the bars, and squares of the longest bar.
   private static let (side, gap, bars) = (4, 8, 24)
 
-  /// - Parameter address: frames × slots.
-  init(_ address: Tensor, labels: [String]?) {
+  /// - Parameters:
+  ///   - address: frames × slots.
+  ///   - usage: the mean share of each slot.
+  init(_ address: Tensor, usage: [Double], labels: [String]?) {
     self.labels = labels
+    self.usage = usage
     (frames, slots) = (address.shape[0], address.shape[1])
     shares = address.dequantized().doubles()
-    var usage = [Double](repeating: 0, count: slots)
-    for (index, share) in shares.enumerated() { usage[index % slots] += share }
-    self.usage = usage.map { [frames] in $0 / Double(max(frames, 1)) }
   }
 
   var image: Image {

@@ -36,11 +36,12 @@ package struct MemoryRequest: Sendable {
     var page = HTMLPage(title: title)
     for (name, address) in try first.addresses() {
       let file = Execution.fileName(name) + ".png"
-      let map = AddressMap(address, labels: timings?.labels(address.shape[0]))
-      try map.image.writePNG(to: output + "/" + file)
+      let labels = timings?.labels(address.shape[0])
       let other = try second?.addresses().first { $0.name == name }
       let memory = try MemoryReport.Memory(
-        name, address, labels: map.labels, other: other?.address, picture: output + "/" + file)
+        name, address, labels: labels, other: other?.address, picture: output + "/" + file)
+      let map = AddressMap(address, usage: memory.usage, labels: labels)
+      try map.image.writePNG(to: output + "/" + file)
       memories.append(memory)
       memory.add(to: &page, map.drawing(file))
     }

@@ -20,6 +20,9 @@ package final class PackedWeights: @unchecked Sendable {
     self.fill = fill
   }
 
+  /// Weights of this many bytes leave enough behind to give back.
+  private static let trimmedByteCount = 1 << 20
+
   /// Packs all of these, each for the first time, on all cores.
   ///
   /// - Throws: what the source of a weight throws.
@@ -38,8 +41,8 @@ package final class PackedWeights: @unchecked Sendable {
       [offsets] (scratch, place) throws(ModelError) in
       try weights[order[place]].pack(into: memory, at: offsets[order[place]], scratch)
     }
-    // What packing took to work in is not wanted again.
-    ck_trim_memory()
+    // What packing took to work in is not wanted again; little is not worth the call, for some graphs are planned in every run.
+    if total >= trimmedByteCount { ck_trim_memory() }
   }
 
   private func pack(

@@ -1,7 +1,7 @@
 /* CKernels: exact integer and float inner loops for each instruction-set tier.
  *
  * The arithmetic is that of formats/quantization.md (clauses Q1...); every tier gives the same bits. No function here allocates,
- * locks, reads the environment or keeps state, except the thread pool. Pointers need the alignment of their element type
+ * locks, reads the environment or keeps state, except the thread pool and ck_trim_memory. Pointers need the alignment of their element type
  * only, unless said otherwise; outputs must not overlap inputs, unless said otherwise. Sizes of zero are allowed and do nothing.
  *
  * Start with ck_kernels_best() and the fields of ck_kernels.
