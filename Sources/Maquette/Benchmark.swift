@@ -121,8 +121,7 @@ package struct Benchmark: Report {
     }
     var best: [StepTime] = []
     for _ in 0..<max(3, min(runs, 10)) {
-      let profile = try runner.profile(inputs)
-      best = best.isEmpty ? profile : zip(best, profile).map { $0.seconds < $1.seconds ? $0 : $1 }
+      best = best.fastest(with: try runner.profile(inputs))
     }
     let total = best.reduce(0) { $0 + $1.seconds }
     let groups = Dictionary(grouping: best, by: \.operatorName)

@@ -82,13 +82,12 @@ struct PartTimes {
         try Benchmark.inputs(part.graph, batch: 1)
       }
     var runner = try Runner(part.graph, ExecutionOptions())
-    var steps: [String: Double] = [:]
+    var best: [StepTime] = []
     for run in 0...Self.runs {
-      for step in try runner.profile(inputs) where run > 0 {
-        steps[step.name] = min(steps[step.name] ?? .infinity, step.seconds * 1000)
-      }
+      let profile = try runner.profile(inputs)
+      if run > 0 { best = best.fastest(with: profile) }
     }
-    self.steps = steps
+    steps = best.secondsByName.mapValues { $0 * 1000 }
   }
 }
 

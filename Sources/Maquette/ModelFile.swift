@@ -193,11 +193,8 @@ struct ModelFile {
 
   /// What the family demands of a part's outputs.
   func demands(on part: ModelPart) -> [String: ModelFamily.Agreement] {
-    guard let family, let found = family.parts.first(where: { $0.name == part.name }) else {
-      return [:]
-    }
-    return Dictionary(
-      family.family.agreements(found).map { ($0.output, $0) }, uniquingKeysWith: { $1 })
+    let agreements = family?.agreements(onPart: part.name) ?? []
+    return Dictionary(agreements.map { ($0.output, $0) }, uniquingKeysWith: { $1 })
   }
 
   /// The files that the model came from: those that a bundle recorded, or this one.

@@ -58,22 +58,16 @@ package struct PlanDemands: Sendable {
         .usage,
         "--max-ms: parts run as often as media have it, so \(parts.count) of them have no one time")
     }
-    guard !asFamilyDemands || parts.contains(where: { !Self.agreements($0, family).isEmpty }) else {
+    guard
+      !asFamilyDemands
+        || parts.contains(where: { !(family?.agreements(onPart: $0.name) ?? []).isEmpty })
+    else {
       throw ModelError(
         .usage,
         "--as-family-demands: "
           + (family.map { "the \($0.family.title) demands nothing of these outputs" }
             ?? "the model is of no family that Maquette knows"))
     }
-  }
-
-  private static func agreements(
-    _ part: ModelPart, _ family: FamilyModel?
-  ) -> [ModelFamily.Agreement] {
-    guard let family, let known = family.parts.first(where: { $0.name == part.name }) else {
-      return []
-    }
-    return family.family.agreements(known)
   }
 
   /// What a part has to keep.
@@ -83,7 +77,7 @@ package struct PlanDemands: Sendable {
     var targets = PlanTargets()
     targets.bytes = size
     targets.milliseconds = greatestMilliseconds
-    let agreements = Self.agreements(part, family)
+    let agreements = family?.agreements(onPart: part.name) ?? []
     let outputs = part.graph.outputs.enumerated().filter {
       part.graph.type($1.value).element == .float32
     }

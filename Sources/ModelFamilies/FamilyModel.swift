@@ -24,6 +24,11 @@ package struct FamilyModel: Sendable {
     }
   }
 
+  /// What the family demands of a part's outputs.
+  package func agreements(onPart name: String) -> [ModelFamily.Agreement] {
+    parts.first { $0.name == name }.map(family.agreements) ?? []
+  }
+
   /// A named input or output with its type.
   package struct Port: Sendable {
     package let name: String

@@ -198,18 +198,17 @@ private struct StepTimes {
 
   init(_ graph: Graph, _ inputs: [Tensor]) throws(ModelError) {
     var runner = ModelRunner(graph, options: PlanOptions())
-    var steps: [String: Double] = [:]
+    var best: [StepTime] = []
     var whole = Double.infinity
     let clock = ContinuousClock()
     for run in 0..<Self.runs {
       let start = clock.now
       _ = try runner.run(inputs)
       if run > 0 { whole = min(whole, start.duration(to: clock.now) / .milliseconds(1)) }
-      for step in try runner.profile(inputs) where run > 0 {
-        steps[step.name] = min(steps[step.name] ?? .infinity, step.seconds)
-      }
+      let profile = try runner.profile(inputs)
+      if run > 0 { best = best.fastest(with: profile) }
     }
-    self.steps = steps
+    steps = best.secondsByName
     self.whole = whole
   }
 

@@ -112,6 +112,18 @@ package struct Session: ~Copyable {
   }
 }
 
+extension [StepTime] {
+  /// The faster of each step, here and in another run of the same plan.
+  package func fastest(with other: [StepTime]) -> [StepTime] {
+    isEmpty ? other : zip(self, other).map { $0.seconds < $1.seconds ? $0 : $1 }
+  }
+
+  /// Seconds by the name of the node.
+  package var secondsByName: [String: Double] {
+    Dictionary(map { ($0.name, $0.seconds) }, uniquingKeysWith: { Swift.min($0, $1) })
+  }
+}
+
 /// The time that one step took.
 package struct StepTime: Sendable {
   package let name: String

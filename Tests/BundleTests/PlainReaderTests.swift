@@ -61,44 +61,30 @@ import Testing
       to: Sample.root.appending(path: "golden/bundles/v4/grouped.maq").path())
   }
 
+  /// A bundle that was written once, and what it holds.
+  struct Committed: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let contents: @Sendable () throws -> BundleContents
+
+    init(_ path: String, _ contents: @escaping @Sendable () throws -> BundleContents) {
+      testDescription = path
+      self.contents = contents
+    }
+  }
+
   /// Bundles that were written once must be readable for good.
-  @Test(arguments: ["sample.maq", "sample-signed.maq"])
-  func bothReadTheCommittedBundles(name: String) throws {
-    let url = Sample.root.appending(path: "golden/bundles/v1/\(name)")
+  @Test(arguments: [
+    Committed("v1/sample.maq", Sample.contents), Committed("v1/sample-signed.maq", Sample.contents),
+    Committed("v2/joined.maq", Sample.joined), Committed("v3/coded.maq", Sample.coded),
+    Committed("v4/grouped.maq", Sample.grouped),
+  ])
+  func bothReadTheCommittedBundles(committed: Committed) throws {
+    let url = Sample.root.appending(path: "golden/bundles/\(committed.testDescription)")
     let bytes = [UInt8](try Data(contentsOf: url))
     try expectAgreement(bytes)
     expectSame(
-      try Sample.contents(), try BundleReader(bytes: bytes).contents(operators: Sample.operators))
-  }
-}
-
-extension PlainReaderTests {
-  @Test func bothReadTheCommittedBundleOfVersionTwo() throws {
-    let url = Sample.root.appending(path: "golden/bundles/v2/joined.maq")
-    let bytes = [UInt8](try Data(contentsOf: url))
-    try expectAgreement(bytes)
-    expectSame(
-      try Sample.joined(), try BundleReader(bytes: bytes).contents(operators: Sample.operators))
-  }
-}
-
-extension PlainReaderTests {
-  @Test func bothReadTheCommittedBundleOfVersionThree() throws {
-    let url = Sample.root.appending(path: "golden/bundles/v3/coded.maq")
-    let bytes = [UInt8](try Data(contentsOf: url))
-    try expectAgreement(bytes)
-    expectSame(
-      try Sample.coded(), try BundleReader(bytes: bytes).contents(operators: Sample.operators))
-  }
-}
-
-extension PlainReaderTests {
-  @Test func bothReadTheCommittedBundleOfVersionFour() throws {
-    let url = Sample.root.appending(path: "golden/bundles/v4/grouped.maq")
-    let bytes = [UInt8](try Data(contentsOf: url))
-    try expectAgreement(bytes)
-    expectSame(
-      try Sample.grouped(), try BundleReader(bytes: bytes).contents(operators: Sample.operators))
+      try committed.contents(), try BundleReader(bytes: bytes).contents(operators: Sample.operators)
+    )
   }
 }
 
