@@ -61,7 +61,7 @@ let package = Package(
       name: "COnnx", dependencies: ["CProtobufC"], exclude: ["README.md"]),
     module(
       "ModelQuantization",
-      ["ModelPasses", "ModelRuntime", "ModelOperators", "ModelIR", "TensorCore"]),
+      ["ModelPasses", "ModelRuntime", "ModelOperators", "ModelKernels", "ModelIR", "TensorCore"]),
     module(
       "OnnxFormat",
       ["ModelOperators", "ModelIR", "TensorCore", "COnnx", "CProtobufC", "CZlib"]),

@@ -1,4 +1,5 @@
 import ModelIR
+import ModelKernels
 import ModelOperators
 import TensorCore
 
@@ -27,27 +28,9 @@ struct ChannelMeans: Sendable {
     }
     guard sums.count == channels else { return }
     let inner = tensor.shape.count(axis + 1..<tensor.shape.rank)
-    let outer = tensor.shape.count(0..<axis)
     tensor.withElements(of: Float.self) { values in
-      for block in 0..<outer {
-        for channel in 0..<channels {
-          let start = (block * channels + channel) * inner
-          var (sum, square, count): (Int64, Double, Int) = (0, 0, 0)
-          for first in stride(from: start, to: start + inner, by: 1 << 18) {
-            for index in first..<min(first + 1 << 18, start + inner) {
-              let value = values[index]
-              guard abs(value) <= 0x1p20 else { continue }
-              sum += Int64((Double(value) * 0x1p24).rounded(.toNearestOrEven))
-              square += Double(value) * Double(value)
-              count += 1
-            }
-            sums[channel] += Int128(sum)
-            counts[channel] += count
-            (sum, count) = (0, 0)
-          }
-          squares[channel] += Int128((square * 0x1p24).rounded(.toNearestOrEven))
-        }
-      }
+      KernelTier.best.addChannelMoments(
+        values, channels: channels, inner: inner, sums: &sums, squares: &squares, counts: &counts)
     }
   }
 

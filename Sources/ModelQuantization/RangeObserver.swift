@@ -1,4 +1,5 @@
 import Foundation
+import ModelKernels
 import TensorCore
 
 /// A range of real numbers that contains 0.
@@ -38,9 +39,9 @@ package struct RangeObserver: Sendable, Codable {
   var extremes: Extremes?
   /// Moving averages of the samples' extremes.
   var averages: Extremes?
-  var bins = [Int](repeating: 0, count: 2 * RangeObserver.half)
+  var bins = [Int](repeating: 0, count: KernelTier.histogramBins)
   /// Bins below and above zero.
-  static let half = 2048
+  static let half = KernelTier.histogramBins / 2
   /// log₂ of the width of a bin.
   private(set) var exponent = -40
 
@@ -56,21 +57,11 @@ package struct RangeObserver: Sendable, Codable {
   }
 
   private mutating func observe(_ values: UnsafeBufferPointer<Float>) {
-    var low = Float.infinity
-    var high = -Float.infinity
-    var bad = 0
-    for value in values {
-      if value.isFinite {
-        low = min(low, value)
-        high = max(high, value)
-      } else {
-        bad += 1
-      }
-    }
+    let (range, bad) = KernelTier.best.extremes(values)
     samples += 1
     notFinite += bad
-    guard low <= high else { return }
-    count += values.count - bad
+    guard let range else { return }
+    let (low, high) = (range.lowerBound, range.upperBound)
     extremes = Extremes(
       lower: min(extremes?.lower ?? low, low), upper: max(extremes?.upper ?? high, high))
     averages =
@@ -78,13 +69,10 @@ package struct RangeObserver: Sendable, Codable {
         Extremes(lower: $0.lower * 0.9 + low * 0.1, upper: $0.upper * 0.9 + high * 0.1)
       } ?? Extremes(lower: low, upper: high)
     widen(to: max(abs(low), abs(high)))
-    let half = RangeObserver.half
+    count += values.count - bad
     let inverse = Float(sign: .plus, exponent: -exponent, significand: 1)
-    bins.withUnsafeMutableBufferPointer { bins in
-      for value in values where value.isFinite {
-        let index = Int((value * inverse).rounded(.down)) + half
-        bins[min(max(index, 0), 2 * half - 1)] += 1
-      }
+    bins.withUnsafeMutableBufferPointer {
+      KernelTier.best.histogram(values, inverseWidth: inverse, into: $0)
     }
   }
 
@@ -100,15 +88,16 @@ package struct RangeObserver: Sendable, Codable {
 
   /// Doubles the bins' width until it is 2^`wanted`, or more.
   mutating func widen(toExponent wanted: Int) {
+    guard exponent < wanted else { return }
     let half = RangeObserver.half
-    while exponent < wanted {
-      var merged = [Int](repeating: 0, count: 2 * half)
-      for index in bins.indices where bins[index] > 0 {
-        merged[((index - half) >> 1) + half] += bins[index]
-      }
-      bins = merged
-      exponent += 1
+    let doublings = wanted - exponent
+    exponent = wanted
+    guard count > 0 else { return }
+    var merged = [Int](repeating: 0, count: bins.count)
+    for index in bins.indices where bins[index] > 0 {
+      merged[((index - half) >> doublings) + half] += bins[index]
     }
+    bins = merged
   }
 
   private var binWidth: Double { Double(sign: .plus, exponent: exponent, significand: 1) }
@@ -125,7 +114,9 @@ package struct RangeObserver: Sendable, Codable {
     case .minMax: return whole
     case .movingAverage: return ValueRange(lower: averages.lower, upper: averages.upper)
     case .percentile: return percentile(0.00005, within: whole)
-    case .mse: return least(within: whole) { expectedError($0) }
+    case .mse:
+      let sums = BinSums(self)
+      return least(within: whole) { sums.expectedError($0) }
     case .entropy: return least(within: whole) { divergence($0) }
     }
   }
@@ -182,21 +173,56 @@ package struct RangeObserver: Sendable, Codable {
 
   /// What 8 bits of `range` add to a value, on average of all values.
   func meanSquaredError(of range: ValueRange) -> Double {
-    expectedError(range) / Double(max(count, 1))
+    BinSums(self).expectedError(range) / Double(max(count, 1))
   }
 
-  /// Sum of squared errors: a twelfth of the squared step inside, the squared distance outside.
-  private func expectedError(_ range: ValueRange) -> Double {
-    let step = Double(range.parameters.scale)
-    let (lower, upper) = (Double(range.lower), Double(range.upper))
-    var sum = 0.0
-    for index in bins.indices where bins[index] > 0 {
-      let centre = (Double(index - RangeObserver.half) + 0.5) * binWidth
-      let outside = max(lower - centre, centre - upper, 0)
-      let rounding = centre == 0 ? 0 : step * step / 12
-      sum += Double(bins[index]) * (outside * outside + rounding)
+  /// Counts and moments of all bins below each bin, so that the error of a range takes no look at every bin.
+  private struct BinSums {
+    /// Of the bins before each; distances are in bins from zero.
+    private var counts = [0.0]
+    private var first = [0.0]
+    private var second = [0.0]
+    private let binWidth: Double
+
+    init(_ observer: RangeObserver) {
+      binWidth = observer.binWidth
+      let bins = observer.bins
+      counts.reserveCapacity(bins.count + 1)
+      first.reserveCapacity(bins.count + 1)
+      second.reserveCapacity(bins.count + 1)
+      var (count, sum, squares) = (0.0, 0.0, 0.0)
+      for index in bins.indices {
+        let number = Double(bins[index])
+        let centre = Double(index - RangeObserver.half) + 0.5
+        count += number
+        sum += number * centre
+        squares += number * centre * centre
+        counts.append(count)
+        first.append(sum)
+        second.append(squares)
+      }
     }
-    return sum
+
+    /// Σ n · (centre − `edge`)² over the bins of `range`.
+    private func distance(_ range: Range<Int>, to edge: Double) -> Double {
+      let (from, to) = (range.lowerBound, range.upperBound)
+      return (second[to] - second[from]) - 2 * edge * (first[to] - first[from])
+        + edge * edge * (counts[to] - counts[from])
+    }
+
+    /// Sum of squared errors: a twelfth of the squared step for each value, and for those outside the squared distance.
+    func expectedError(_ range: ValueRange) -> Double {
+      let step = Double(range.parameters.scale)
+      let bins = counts.count - 1
+      /// The first bin whose centre is not below `edge`.
+      func place(_ edge: Double) -> Int {
+        Int(min(max((edge - 0.5).rounded(.up) + Double(RangeObserver.half), 0), Double(bins)))
+      }
+      let (lower, upper) = (Double(range.lower) / binWidth, Double(range.upper) / binWidth)
+      let outside =
+        distance(0..<place(lower), to: lower) + distance(place(upper)..<bins, to: upper)
+      return max(outside, 0) * binWidth * binWidth + counts[bins] * step * step / 12
+    }
   }
 
   /// Σ p · ln(p / q) over the bins: p are the shares of the counts, those outside the range at its ends; q spreads the

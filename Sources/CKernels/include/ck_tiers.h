@@ -9,6 +9,7 @@
 #include "ck_matrix_f32.h"
 #include "ck_pooling.h"
 #include "ck_rows_f32.h"
+#include "ck_statistics.h"
 
 /* Every tier that any build knows. */
 typedef enum __attribute__((enum_extensibility(closed))) ck_isa {
@@ -68,6 +69,10 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
   ck_normalize_rows_f32_fn _Nonnull normalize_rows_f32;
   ck_gemm_f32_fn _Nonnull gemm_f32;
   ck_outer_f32_fn _Nonnull outer_f32;
+
+  ck_extremes_f32_fn _Nonnull extremes_f32;
+  ck_histogram_f32_fn _Nonnull histogram_f32;
+  ck_channel_moments_f32_fn _Nonnull channel_moments_f32;
 } ck_kernels;
 
 /* The kernels of a tier, or NULL if this build or this processor lacks it. */

@@ -1,0 +1,29 @@
+/* What calibration keeps of float32 values (Q48, Q56): the same bits on every tier. */
+#ifndef CK_STATISTICS_H
+#define CK_STATISTICS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Of the finite values the least and the greatest, +infinity and -infinity where there is none; and how many are not finite. */
+typedef struct ck_extremes {
+  float least;
+  float greatest;
+  size_t not_finite;
+} ck_extremes;
+
+typedef ck_extremes (*ck_extremes_f32_fn)(size_t count, const float *_Nonnull x);
+
+/* Adds 1 to bins[floor(x * inverse_width) + CK_HISTOGRAM_BINS / 2] for each finite x, or to the nearest bin there is. */
+typedef void (*ck_histogram_f32_fn)(size_t count, const float *_Nonnull x, float inverse_width, int64_t *_Nonnull bins);
+
+enum { CK_HISTOGRAM_BINS = 4096 };
+
+/* Adds to sums[c] every value of channel c as an integer of 2^-24, to nearest even; to squares[c] its square; to counts[c] 1. Values that
+ * are NaN or beyond 2^20 either way are left out. Channel c of block b has `columns` values from x[b * block_stride + c * channel_stride]
+ * on. At most 2^18 values of a channel; a sum may then not overflow. */
+typedef void (*ck_channel_moments_f32_fn)(size_t blocks, size_t channels, size_t columns, const float *_Nonnull x,
+                                          ptrdiff_t block_stride, ptrdiff_t channel_stride, int64_t *_Nonnull sums,
+                                          double *_Nonnull squares, int64_t *_Nonnull counts);
+
+#endif

@@ -1,0 +1,70 @@
+import CKernels
+
+/// What calibration keeps of float32 values (`Q48`, `Q56`).
+extension KernelTier {
+  /// Of the finite values the least and the greatest; nil where there is none.
+  package func extremes(
+    _ values: UnsafeBufferPointer<Float>
+  ) -> (range: ClosedRange<Float>?, notFinite: Int) {
+    guard let first = values.baseAddress else { return (nil, 0) }
+    let found = table.extremes_f32(values.count, first)
+    return (
+      found.least <= found.greatest ? found.least...found.greatest : nil, Int(found.not_finite)
+    )
+  }
+
+  /// Bins of ``histogram(_:inverseWidth:into:)``, half of them below zero.
+  package static let histogramBins = Int(CK_HISTOGRAM_BINS)
+
+  /// Adds 1 to the bin of each finite value: that of ⌊value · `inverseWidth`⌋, or the nearest there is.
+  ///
+  /// - Parameter bins: ``histogramBins`` counts.
+  package func histogram(
+    _ values: UnsafeBufferPointer<Float>, inverseWidth: Float,
+    into bins: UnsafeMutableBufferPointer<Int>
+  ) {
+    precondition(bins.count == Self.histogramBins)
+    guard let first = values.baseAddress else { return }
+    bins.withMemoryRebound(to: Int64.self) { bins in
+      guard let bins = bins.baseAddress else { return }
+      table.histogram_f32(values.count, first, inverseWidth, bins)
+    }
+  }
+
+  /// Adds the values of each channel, their squares and their number to what is there.
+  ///
+  /// Values count in whole steps of 2⁻²⁴; those beyond ±2²⁰ or NaN are left out.
+  ///
+  /// - Parameters:
+  ///   - values: `[outer, channels, inner]`, row-major.
+  ///   - sums: in steps of 2⁻²⁴, one for each channel.
+  ///   - squares: in steps of 2⁻²⁴, one for each channel.
+  package func addChannelMoments(
+    _ values: UnsafeBufferPointer<Float>, channels: Int, inner: Int,
+    sums: inout [Int128], squares: inout [Int128], counts: inout [Int]
+  ) {
+    guard let first = values.baseAddress, channels > 0, inner > 0 else { return }
+    let outer = values.count / (channels * inner)
+    precondition(sums.count == channels && squares.count == channels && counts.count == channels)
+    // As many of a channel as an Int64 can sum.
+    let most = 1 << 18
+    let columns = min(inner, most)
+    let blocks = max(most / columns, 1)
+    for block in stride(from: 0, to: outer, by: blocks) {
+      for column in stride(from: 0, to: inner, by: columns) {
+        var partSums = [Int64](repeating: 0, count: channels)
+        var partSquares = [Double](repeating: 0, count: channels)
+        var partCounts = partSums
+        table.channel_moments_f32(
+          min(blocks, outer - block), channels, min(columns, inner - column),
+          first + block * channels * inner + column, channels * inner, inner,
+          &partSums, &partSquares, &partCounts)
+        for channel in 0..<channels {
+          sums[channel] += Int128(partSums[channel])
+          squares[channel] += Int128((partSquares[channel] * 0x1p24).rounded(.toNearestOrEven))
+          counts[channel] += Int(partCounts[channel])
+        }
+      }
+    }
+  }
+}

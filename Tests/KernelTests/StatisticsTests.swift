@@ -1,0 +1,90 @@
+import ModelKernels
+import Testing
+
+/// Against their definitions, on every tier.
+@Suite struct StatisticsTests {
+  private static let counts = [0, 1, 5, 16, 17, 100, 4099]
+
+  private static func values(_ count: Int) -> [Float] {
+    var samples = Samples(7)
+    var values = samples.floats(count, -3...3)
+    let odd: [Float] = [.nan, .infinity, -.infinity, 0, -0.0, 1e30, -1e30, 0x1p-140, 2048, -2048]
+    for (index, value) in zip(stride(from: 3, to: count, by: 7), odd) { values[index] = value }
+    return values
+  }
+
+  @Test(arguments: KernelTier.available) func extremesAreThoseOfTheFiniteValues(tier: KernelTier) {
+    for count in Self.counts {
+      let values = Self.values(count)
+      let finite = values.filter(\.isFinite)
+      let (range, bad) = values.withUnsafeBufferPointer { tier.extremes($0) }
+      #expect(range?.lowerBound == finite.min() && range?.upperBound == finite.max())
+      #expect(bad == count - finite.count)
+    }
+    #expect(
+      ([.nan, .infinity] as [Float]).withUnsafeBufferPointer { tier.extremes($0) }.range == nil)
+  }
+
+  @Test(arguments: KernelTier.available) func eachFiniteValueCountsInItsBin(tier: KernelTier) {
+    for (count, inverse) in Self.counts.flatMap({ [($0, 1), ($0, 512)] as [(Int, Float)] }) {
+      let values = Self.values(count)
+      var expected = [Int](repeating: 5, count: KernelTier.histogramBins)
+      var bins = expected
+      let last = expected.count - 1
+      for value in values where value.isFinite {
+        let place = (Double(value) * Double(inverse)).rounded(.down) + Double(expected.count / 2)
+        expected[Int(min(max(place, 0), Double(last)))] += 1
+      }
+      values.withUnsafeBufferPointer { values in
+        bins.withUnsafeMutableBufferPointer {
+          tier.histogram(values, inverseWidth: inverse, into: $0)
+        }
+      }
+      #expect(bins == expected)
+    }
+  }
+
+  @Test(arguments: KernelTier.available) func momentsAreSumsOfWholeSteps(tier: KernelTier) {
+    for (outer, channels, inner) in [
+      (1, 3, 1), (5, 40, 1), (3, 2, 33), (2, 3, 16), (1, 1, 600_000),
+    ] {
+      let values = Self.values(outer * channels * inner)
+      var sums = [Int128](repeating: 9, count: channels)
+      var squares = sums
+      var counts = [Int](repeating: 9, count: channels)
+      values.withUnsafeBufferPointer {
+        tier.addChannelMoments(
+          $0, channels: channels, inner: inner, sums: &sums, squares: &squares, counts: &counts)
+      }
+      for channel in 0..<channels {
+        var (sum, square, count) = (Int128(9), 0.0, 9)
+        for block in 0..<outer {
+          for index in 0..<inner {
+            let value = Double(values[(block * channels + channel) * inner + index])
+            guard abs(value) <= 0x1p20 else { continue }
+            sum += Int128((value * 0x1p24).rounded(.toNearestOrEven))
+            square += value * value
+            count += 1
+          }
+        }
+        #expect(sums[channel] == sum && counts[channel] == count)
+        #expect(abs(Double(squares[channel]) - square * 0x1p24) <= 16 + square * 0x1p24 * 1e-12)
+      }
+    }
+  }
+
+  @Test func everyTierGivesTheSameMoments() {
+    let values = Self.values(3 * 5 * 1000)
+    let made = KernelTier.available.map { tier in
+      var sums = [Int128](repeating: 0, count: 5)
+      var squares = sums
+      var counts = [Int](repeating: 0, count: 5)
+      values.withUnsafeBufferPointer {
+        tier.addChannelMoments(
+          $0, channels: 5, inner: 1000, sums: &sums, squares: &squares, counts: &counts)
+      }
+      return [sums, squares, counts.map { Int128($0) }]
+    }
+    for one in made { #expect(one == made[0]) }
+  }
+}
