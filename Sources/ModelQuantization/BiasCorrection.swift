@@ -1,6 +1,5 @@
 import ModelIR
 import ModelOperators
-import ModelRuntime
 import TensorCore
 
 /// Takes off a layer's bias what rounded weights add to its sums on average (`Q56`): the mean of the layer without
@@ -20,31 +19,46 @@ struct BiasCorrection {
     // A linear layer treats all rows alike.
     let shape = try Shape([1] + (op is Linear ? [values.count] : rest))
     let axis = ChannelMeans.axis(of: op, rank: shape.rank)
-    guard axis < shape.rank, shape[axis] == values.count else { return nil }
-    let inner = shape.count(axis + 1..<shape.rank)
-    let mean = Tensor(shape, (0..<shape.count).map { values[$0 / inner % values.count] })
-    let real = stored.dequantized().floats()
-    let errors = Tensor(
-      weight.shape, zip(real, weight.floats()).map { $0 - $1 })
-    var layer = op
-    layer.epilogue = Epilogue()
-    var graph = Graph()
-    let x = try graph.addInput("x", mean.type)
-    let w = graph.addConstant(errors, named: "w")
-    try graph.addOutput("y", try graph.appendOne(layer, named: "y", to: [x, w]))
-    var runner = ModelRunner(graph, options: PlanOptions(profile: .exact))
-    let sums = try runner.run([mean])[0]
-    let channel = op.outputChannelAxis(rank: sums.shape.rank)
-    let channels = sums.shape[channel]
-    let after = sums.shape.count(channel + 1..<sums.shape.rank)
-    var totals = [Double](repeating: 0, count: channels)
-    for (index, value) in sums.floats().enumerated() {
-      totals[index / after % channels] += Double(value)
-    }
-    let count = Double(max(sums.count / max(channels, 1), 1))
-    let old = bias?.floats() ?? [Float](repeating: 0, count: channels)
-    guard old.count == channels, totals.allSatisfy(\.isFinite) else { return nil }
+    guard axis < shape.rank, shape[axis] == values.count, weight.shape.rank >= 2 else { return nil }
+    let sums = meanSums(values.map { Double($0) }, use: try op.tapUse(shape, weight.shape))
+    let old = bias?.floats() ?? [Float](repeating: 0, count: sums.count)
+    guard old.count == sums.count, sums.allSatisfy(\.isFinite) else { return nil }
     return Tensor(
-      try Shape([channels]), zip(old, totals).map { Float(Double($0) - $1 / count) })
+      try Shape([sums.count]), zip(old, sums).map { Float(Double($0) - $1) })
+  }
+
+  /// What the errors of the weights add to each channel of the result.
+  ///
+  /// - Parameters:
+  ///   - values: one of each channel of the operand.
+  ///   - use: of each tap.
+  private func meanSums(_ values: [Double], use: [Double]) -> [Double] {
+    let (rows, columns, taps) = (weight.shape[0], weight.shape[1], use.count)
+    let outputIsFirst = op.weightChannelAxis == 0
+    // Weights are [rows, columns, taps]; one of the two counts the channels of one group only.
+    let groups = outputIsFirst ? values.count / columns : op.weightChannelRepeats
+    let groupRows = rows / groups
+    var sums = [Double](repeating: 0, count: outputIsFirst ? rows : columns * groups)
+    let rounded = stored.dequantized()
+    weight.withFloats { real in
+      rounded.withFloats { rounded in
+        for row in 0..<rows {
+          let firstColumn = row / groupRows * columns
+          for column in 0..<columns {
+            let start = (row * columns + column) * taps
+            var error = 0.0
+            for tap in 0..<taps {
+              error += Double(rounded[start + tap] - real[start + tap]) * use[tap]
+            }
+            if outputIsFirst {
+              sums[row] += error * values[firstColumn + column]
+            } else {
+              sums[firstColumn + column] += error * values[row]
+            }
+          }
+        }
+      }
+    }
+    return sums
   }
 }

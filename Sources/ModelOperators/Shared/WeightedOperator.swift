@@ -12,6 +12,9 @@ package protocol WeightedOperator: IntegerOperator {
   var weightChannelRepeats: Int { get }
   /// The axis of the output that counts channels.
   func outputChannelAxis(rank: Int) -> Int
+  /// How many elements of the image each tap of the window reads for an element of the output, on average over
+  /// all of them, in the order of the weights; of a layer that has no window 1.
+  func tapUse(_ input: Shape, _ weight: Shape) throws(ModelError) -> [Double]
   /// Σ x·w for each element of the output, padding adding nothing.
   func integerSums(
     _ x: [Int64], _ input: Shape, _ w: [Int64], _ weight: Shape

@@ -201,6 +201,20 @@ package struct WindowGeometry: Sendable, Hashable {
     }
     return taps
   }
+
+  /// At how many output positions each element of the window lies inside the image, in kernel order.
+  package var tapCounts: [Int] {
+    var counts = [1]
+    for axis in 0..<rank {
+      let own = (0..<kernel[axis]).map { k in
+        (0..<output[axis]).count {
+          (0..<input[axis]).contains($0 * strides[axis] + k * dilations[axis] - before[axis])
+        }
+      }
+      counts = counts.flatMap { outer in own.map { outer * $0 } }
+    }
+    return counts
+  }
 }
 
 extension Window {
