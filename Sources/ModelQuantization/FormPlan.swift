@@ -9,6 +9,8 @@ struct FormPlan {
   private let graph: Graph
   /// Names of layers with weights that read their operand at 16 bits.
   private(set) var wide: Set<String>
+  /// Constants that are stored as int8 although floats read them.
+  let tables: ConstantTables
 
   /// A layer that was chosen, or what reads softmax weights, most of which are smaller than one step of eight bits.
   func isWide(_ node: Node) -> Bool {
@@ -32,6 +34,7 @@ struct FormPlan {
   ) {
     self.graph = graph
     self.wide = wide
+    tables = ConstantTables(graph, keptFloat: keptFloat)
     floatReasons = graph.nodes.map { node in
       keptFloat.contains(node.name)
         ? reasons[node.name] ?? .onRequest : FormPlan.reason(node, graph, ranges)
@@ -162,8 +165,12 @@ struct FormPlan {
     return result
   }
 
+  /// What a table gives is no reason to go on in integers: its rows are finer than one scale for all of them.
   private func producedAsInteger(_ id: ValueID) -> Bool {
-    graph[id].producer.map { isInteger($0) && !isWide(graph.nodes[$0]) } ?? false
+    graph[id].producer.map {
+      let node = graph.nodes[$0]
+      return isInteger($0) && !isWide(node) && !tables.isLookup(node)
+    } ?? false
   }
 
   func readers(of id: ValueID) -> [Int] {
@@ -182,6 +189,16 @@ struct FormPlan {
     }
   }
 
+  /// Nothing reads the value as real numbers; its shape may be read.
+  func isReadAsIntegersOnly(_ id: ValueID) -> Bool {
+    !graph.outputs.contains { $0.value == id }
+      && readers(of: id).allSatisfy { reader in
+        let node = graph.nodes[reader]
+        return node.op is ShapeOf
+          || isInteger(reader) && !isWide(node) && FormPlan.dataOperands(node, graph).contains(id)
+      }
+  }
+
   /// Why a node that could run on integers would gain nothing: its neighbours are float.
   private func isolation(_ index: Int) -> FloatReason? {
     let node = graph.nodes[index]
@@ -190,7 +207,7 @@ struct FormPlan {
     let isWanted = node.outputs.contains { isWantedAsInteger($0) }
     // Smaller weights and cheaper products pay for the conversions around them.
     if node.op is any IntegerRecurrentOperator || node.op is any WeightedOperator
-      || node.op is MemoryRead || node.op is MatMul
+      || node.op is MemoryRead || node.op is MatMul || tables.isLookup(node)
     {
       return nil
     }

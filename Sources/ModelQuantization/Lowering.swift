@@ -16,6 +16,8 @@ struct Lowering {
   /// The range of each value that a wide layer reads, and its halves once they are made.
   let wideRanges: [ValueID: ValueRange]
   var halves: [ValueID: (high: ValueID, low: ValueID)] = [:]
+  /// The int8 form of each table that floats read, once it is made.
+  var tables: [ValueID: ValueID] = [:]
   var target = Graph()
   /// The float32 and the int8 form of each value of the source, as far as they exist.
   var floats: [ValueID?]
@@ -74,7 +76,9 @@ struct Lowering {
     if let existing = floats[id.index] { return existing }
     let name = source[id].name
     let made: ValueID
-    if let constant = source.constant(id) {
+    if forms.tables.axis(id) != nil {
+      made = try target.appendOne(Dequantize(), named: "\(name).float", to: [try rows(of: id)])
+    } else if let constant = source.constant(id) {
       made = target.addConstant(constant, named: name)
     } else if let integer = integers[id.index] {
       made = try target.appendOne(Dequantize(), named: "\(name).float", to: [integer])
@@ -140,6 +144,8 @@ struct Lowering {
       try appendRecurrent(node, recurrent)
     } else if node.op is MemoryRead {
       try appendMemory(node)
+    } else if forms.tables.isLookup(node), !forms.isReadAsIntegersOnly(node.outputs[0]) {
+      try appendLookup(node)
     } else if let unary = node.op as? any UnaryOperator, !(node.op is any IntegerOperator) {
       try appendTable(node, unary)
     } else {

@@ -78,8 +78,6 @@ extension Gather {
   }
 }
 
-extension Gather: MovingOperator {}
-
 // MARK: - Kernel
 
 extension Gather: PlannedOperator {
@@ -94,15 +92,18 @@ extension Gather: PlannedOperator {
     return PlannedKernel { (frame) throws(ModelError) in
       guard let source = frame.inputs[0] else { return }
       for place in 0..<count {
-        let index =
-          isWide
-          ? Int(frame.input(1, as: Int64.self)[place]) : Int(frame.input(1, as: Int32.self)[place])
+        let index = Gather.index(frame, place, isWide: isWide)
         KernelTier.copyRows(
           rows: outer, byteCount: run,
           source + (try Gather.position(index, of: extent)) * run, stride: extent * run,
           to: frame.outputs[0] + place * run, stride: count * run)
       }
     }
+  }
+
+  /// Index number `place` of a run.
+  static func index(_ frame: KernelFrame, _ place: Int, isWide: Bool) -> Int {
+    isWide ? Int(frame.input(1, as: Int64.self)[place]) : Int(frame.input(1, as: Int32.self)[place])
   }
 }
 

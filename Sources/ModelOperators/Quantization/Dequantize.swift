@@ -39,7 +39,9 @@ extension Dequantize: IntegerOperator {
     guard outputs[0].quantization == nil else {
       throw ModelError(.notQuantizable, "DQ2: the output of a dequantization is float32")
     }
-    _ = try IntegerArithmetic.activation(try inputs.required(0).type, "operand")
+    let x = try inputs.required(0)
+    if x.type.quantization?.axis != nil { return try IntegerArithmetic.expectTable(x) }
+    _ = try IntegerArithmetic.activation(x.type, "operand")
   }
 
   package func integerReference(

@@ -64,8 +64,11 @@ extension Quantize: IntegerPlannedOperator {
 extension Dequantize: IntegerPlannedOperator {
   package func integerKernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
     let operand = try request.operands.required(0)
-    let from = try IntegerArithmetic.activation(operand.fact.type, "operand")
     let tier = request.tier
+    if let parameters = operand.fact.type.quantization, let axis = parameters.axis {
+      return rows(operand.shape, axis, parameters.scales, tier)
+    }
+    let from = try IntegerArithmetic.activation(operand.fact.type, "operand")
     let count = operand.shape.count
     let layout = try request.layoutOfFirst()
     if layout == .channelsLast, request.preferredLayout == .rowMajor,
@@ -92,6 +95,22 @@ extension Dequantize: IntegerPlannedOperator {
         tier.dequantize(
           count: part.count, x + part.lowerBound, scale: from.scale, zeroPoint: from.zeroPoint,
           to: y + part.lowerBound)
+      }
+    }
+  }
+
+  /// A table with a scale for each index of `axis` (`Q69`).
+  private func rows(
+    _ shape: Shape, _ axis: Int, _ scales: [Float], _ tier: KernelTier
+  ) -> PlannedKernel {
+    let run = shape.count(axis + 1..<shape.rank)
+    let count = shape.count(0..<axis + 1)
+    return PlannedKernel { (frame) throws(ModelError) in
+      let (x, y) = (frame.input(0, as: Int8.self), frame.output(0, as: Float.self))
+      for row in 0..<count {
+        tier.dequantize(
+          count: run, x + row * run, scale: scales[row % scales.count], zeroPoint: 0,
+          to: y + row * run)
       }
     }
   }

@@ -44,6 +44,17 @@ package enum IntegerArithmetic {
     return parameters
   }
 
+  /// Requires constant int8 with a valid scale for each index of an axis.
+  static func expectTable(_ operand: Fact) throws(ModelError) {
+    guard operand.constant != nil, operand.type.element == .int8,
+      let parameters = operand.type.quantization, let axis = parameters.axis,
+      let dimensions = operand.type.dimensions, axis < dimensions.count
+    else { throw ModelError(.notQuantizable, "Q69: \(operand.type) is no constant int8 table") }
+    guard dimensions[axis].value == parameters.scales.count,
+      parameters.scales.allSatisfy({ isValid(scale: $0) })
+    else { throw ModelError(.notQuantizable, "Q5: the table has scales of \(parameters.scales)") }
+  }
+
   /// Requires every operand and the output to be int8 activations.
   static func expectActivations(
     _ inputs: Operands<Fact>, _ outputs: [TensorType]

@@ -9,6 +9,13 @@ extension MovingOperator {
   package func checkInteger(
     _ inputs: Operands<Fact>, _ outputs: [TensorType]
   ) throws(ModelError) {
+    try checkMoved(inputs, outputs)
+  }
+
+  /// Requires operand 0 and the outputs to have the same parameters, or none.
+  func checkMoved(
+    _ inputs: Operands<Fact>, _ outputs: [TensorType]
+  ) throws(ModelError) {
     let quantization = try inputs.required(0).type.quantization
     guard quantization?.axis == nil, outputs.allSatisfy({ $0.quantization == quantization }) else {
       throw ModelError(

@@ -86,6 +86,16 @@ extension Attention: MultiplyingOperator {
   }
 }
 
+extension MemoryRead: MultiplyingOperator {
+  /// The cosines of all slots and the values that their shares weigh.
+  package func multiplyAccumulates(_ inputs: [Shape?], _ output: Shape) -> Int? {
+    guard inputs.count > 2, let query = inputs[0], let keys = inputs[1], let values = inputs[2],
+      query.rank > 0, keys.rank == 2, values.rank == 2
+    else { return nil }
+    return product(query.count(0..<query.rank - 1), keys[0] * (keys[1] + values[1]))
+  }
+}
+
 extension RecurrentOperator {
   /// All gates of every step, of both directions where there are two.
   package func multiplyAccumulates(_ inputs: [Shape?], _ output: Shape) -> Int? {
