@@ -95,7 +95,10 @@ package struct Rewriting<Rule: Rewrite>: Pass {
   package func run(on graph: Graph, limit: Int) throws(ModelError) -> Rewritten {
     let uses = graph.useCounts()
     var sites: [String] = []
-    let rebuilt = try graph.rebuilt { (node, operands, new) throws(ModelError) in
+    /// What stands for the node, whose operands are those of the graph that is built.
+    func replacement(
+      _ node: Node, _ operands: [ValueID?], _ new: inout Graph
+    ) throws(ModelError) -> [ValueID]? {
       guard sites.count < limit else { return nil }
       var site = RewriteSite(
         graph: new, operands: operands, quantizations: graph.quantizations(of: node),
@@ -109,7 +112,15 @@ package struct Rewriting<Rule: Rewrite>: Pass {
       if replaced != nil { sites.append(node.name) }
       return replaced
     }
-    return Rewritten(sites.isEmpty ? graph : try rebuilt.withoutDeadCode(), sites: sites)
+    // Most rules find nothing in most rounds: the graph is built anew only where one does.
+    var same = graph
+    for node in graph.nodes where sites.isEmpty {
+      _ = try replacement(node, node.inputs, &same)
+    }
+    guard !sites.isEmpty else { return Rewritten(graph, sites: []) }
+    sites = []
+    let rebuilt = try graph.rebuilt(replacement)
+    return Rewritten(try rebuilt.withoutDeadCode(), sites: sites)
   }
 }
 
