@@ -94,17 +94,15 @@ package struct Session: ~Copyable {
   }
 
   private func tensor(_ made: Plan.Made) -> Tensor {
-    let stored = Tensor(
-      made.type.element, made.shape, quantization: made.type.quantization,
-      writing: { [memory] target in
-        target.copyMemory(
-          from: UnsafeRawBufferPointer(start: memory + made.offset, count: target.count))
-      })
-    guard made.layout == .channelsLast, made.shape.rank >= 3 else { return stored }
+    let source = UnsafeRawPointer(memory + made.offset)
     return Tensor(
       made.type.element, made.shape, quantization: made.type.quantization,
       writing: { target in
-        guard let start = target.baseAddress, let source = stored.bytes.baseAddress else { return }
+        guard let start = target.baseAddress else { return }
+        guard made.layout == .channelsLast, made.shape.rank >= 3 else {
+          start.copyMemory(from: source, byteCount: target.count)
+          return
+        }
         let conversion = LayoutConversion(
           made.shape, elementByteCount: made.type.element.byteCount, to: .rowMajor)
         for image in 0..<conversion.images { conversion.convert(image, source, start) }
