@@ -109,7 +109,8 @@ extension ConvolutionPart {
           job: index, rows: positions, line: part.window.outputSize.w, channels: filters,
           pieces: threads == 1 ? 1 : max(1, 4 * threads / parts.count), least: 48)
         var window = part.window.window(taps: memory)
-        bytes = max(bytes, scratch(part.weights)(&window, part.tapPixels, part.tapChannels))
+        bytes = max(
+          bytes, scratch(part.weights)(&window, part.tapPixels, part.tapChannels, filters))
         work += positions * filters * part.window.taps.count * part.tapElements
       }
       self.tasks = tasks

@@ -41,7 +41,7 @@ package struct IntegerMatrixProduct: Sendable {
     let turned = rowTerms + alignedByteCount(4 * rows)
     let kernel = turned + alignedByteCount(columns * depth)
     var call = window.window(taps: taps)
-    let end = kernel + alignedByteCount(tier.table.conv_s8_scratch_size(&call, 1, depth))
+    let end = kernel + alignedByteCount(tier.table.conv_s8_scratch_size(&call, 1, depth, columns))
     places = (folded, rowTerms, turned, kernel, end)
     scratchByteCount = end * threads
   }

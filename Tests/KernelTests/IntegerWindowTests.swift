@@ -108,7 +108,7 @@ import Testing
     let (height, width, channels) = (4, 3, 37)
     let x = samples.bytes(height * width * channels)
     let rows = IntegerResize.Axis(
-      first: [0, 0, 1, 3, 2], second: [1, 0, 2, 3, 3], weight: [0.25, 0, 0.7, 0, 0.1])
+      first: [0, 0, 1, 3, 2], second: [1, 1, 2, 3, 3], weight: [0.25, 0.6, 0.7, 0, 0.1])
     let columns = IntegerResize.Axis(
       first: [0, 2, 1], second: [1, 2, 2], weight: [0.9, 0.3, 0.5])
     let clamp = IntegerClamp(zeroPoint: -20)

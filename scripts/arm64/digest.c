@@ -64,7 +64,7 @@ static void windows(const ck_kernels *k) {
     folded[c] = (int32_t)(next() % 20000) - 10000;
   }
   void *packed = aligned_alloc(64, (k->conv_s8_packed_size(filters, (size_t)kernel * kernel, channels) + 63) / 64 * 64);
-  void *scratch = aligned_alloc(64, (k->conv_s8_scratch_size(&window, 1, channels) + 63) / 64 * 64);
+  void *scratch = aligned_alloc(64, (k->conv_s8_scratch_size(&window, 1, channels, filters) + 63) / 64 * 64);
   k->conv_s8_pack(w, filters, (size_t)kernel * kernel, channels, folded, packed);
   for (int form = 0; form < 4; form++) {
     ck_conv_s8 conv = {.window = window, .input = x, .tap_pixels = 1, .tap_channels = channels, .pad = -7, .weights = packed,

@@ -104,7 +104,7 @@ static double convolution(const ck_kernels *kernels, const problem *p) {
       .packed = packed,
       .step = step,
       .copies = copies,
-      .scratch = aligned(kernels->conv_s8_scratch_size(&window, (size_t)p->size, (size_t)p->channels)),
+      .scratch = aligned(kernels->conv_s8_scratch_size(&window, (size_t)p->size, (size_t)p->channels, n)),
   };
   double best = best_rate(p, run_integers, &call);
   free(input);
@@ -149,7 +149,7 @@ static double float_convolution(const ck_kernels *kernels, const problem *p, int
                .fused = fused,
                .output = output,
                .epilogue = {.activation = CK_ACTIVATION_RELU}},
-      .scratch = aligned(kernels->conv_f32_scratch_size(&window, (size_t)p->size, (size_t)p->channels)),
+      .scratch = aligned(kernels->conv_f32_scratch_size(&window, (size_t)p->size, (size_t)p->channels, n)),
   };
   double best = best_rate(p, run_floats, &call);
   free(input);

@@ -96,8 +96,9 @@ typedef struct ck_depthwise_s8 {
 /* Bytes that conv_s8_pack or conv_f32_pack writes for `channels` output channels of `taps` taps that read `run` elements each. */
 typedef size_t (*ck_conv_packed_size_fn)(size_t channels, size_t taps, size_t run);
 
-/* Bytes of scratch that one conv_s8 or conv_f32 call over `window` needs. Each concurrent call needs its own. */
-typedef size_t (*ck_conv_scratch_size_fn)(const ck_window *_Nonnull window, size_t tap_pixels, size_t tap_channels);
+/* Bytes of scratch that one conv_s8 or conv_f32 call over `window` needs, whose weights have `channels` output channels. Each concurrent
+ * call needs its own. */
+typedef size_t (*ck_conv_scratch_size_fn)(const ck_window *_Nonnull window, size_t tap_pixels, size_t tap_channels, size_t channels);
 
 /* Packs w[channels][taps][run] with folded[c] (NULL: zeros), for this tier only. run = tap_pixels * tap_channels. `packed` is aligned
  * to CK_BUFFER_ALIGNMENT. */

@@ -80,6 +80,23 @@ static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, cons
   }
 }
 
+#define CK_LANES 8
+#define CK_LANE_VECTORS 2
+
+typedef int32_t CK_FN(lane_sums) __attribute__((vector_size(32)));
+
+CK_INLINE CK_FN(lane_sums) CK_FN(lane_groups)(const CK_FN(gathered) * x) {
+  return (CK_FN(lane_sums))_mm256_loadu_si256((const __m256i *)(const void *)x);
+}
+
+CK_INLINE CK_FN(lane_sums) CK_FN(lane_weights)(const int8_t *w) {
+  return (CK_FN(lane_sums))_mm256_set1_epi32((int32_t)((uint32_t)(uint16_t)w[0] | (uint32_t)(uint16_t)w[1] << 16));
+}
+
+CK_INLINE CK_FN(lane_sums) CK_FN(lane_dot)(CK_FN(lane_sums) sum, CK_FN(lane_sums) x, CK_FN(lane_sums) w) {
+  return sum + (CK_FN(lane_sums))_mm256_madd_epi16((__m256i)x, (__m256i)w);
+}
+
 #include "../portable/kernels.inc"
 
 #pragma clang attribute pop

@@ -126,6 +126,19 @@ static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, cons
 
 #undef CK_TILE_CASE
 
+#define CK_LANES 16
+#define CK_LANE_VECTORS 4
+
+typedef int32_t CK_FN(lane_sums) __attribute__((vector_size(64)));
+
+CK_INLINE CK_FN(lane_sums) CK_FN(lane_groups)(const uint8_t *x) { return (CK_FN(lane_sums))_mm512_loadu_si512(x); }
+
+CK_INLINE CK_FN(lane_sums) CK_FN(lane_weights)(const int8_t *w) { return (CK_FN(lane_sums))CK_FN(broadcast)((const uint8_t *)w); }
+
+CK_INLINE CK_FN(lane_sums) CK_FN(lane_dot)(CK_FN(lane_sums) sum, CK_FN(lane_sums) x, CK_FN(lane_sums) w) {
+  return (CK_FN(lane_sums))_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)w);
+}
+
 #define CK_OWN_EPILOGUE
 
 /* Int8 outputs of up to 32 channels; what does not change within the call is settled when this is compiled. */

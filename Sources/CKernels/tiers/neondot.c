@@ -75,6 +75,23 @@ static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, cons
   }
 }
 
+#define CK_LANES 4
+#define CK_LANE_VECTORS 4
+
+typedef int32x4_t CK_FN(lane_sums);
+
+CK_INLINE CK_FN(lane_sums) CK_FN(lane_groups)(const CK_FN(gathered) * x) { return vreinterpretq_s32_s8(vld1q_s8(x)); }
+
+CK_INLINE CK_FN(lane_sums) CK_FN(lane_weights)(const int8_t *w) {
+  int32_t group;
+  memcpy(&group, w, sizeof group);
+  return vdupq_n_s32(group);
+}
+
+CK_INLINE CK_FN(lane_sums) CK_FN(lane_dot)(CK_FN(lane_sums) sum, CK_FN(lane_sums) x, CK_FN(lane_sums) w) {
+  return vdotq_s32(sum, vreinterpretq_s8_s32(x), vreinterpretq_s8_s32(w));
+}
+
 #include "../portable/kernels.inc"
 
 #pragma clang attribute pop
