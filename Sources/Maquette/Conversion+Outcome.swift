@@ -52,6 +52,8 @@ extension Conversion {
     let parts: [PartOutcome]
     /// What binding inputs saved, by part.
     let bound: [BoundInputs.Saving]
+    /// Memories that leave out slots of small shares.
+    let sparseMemories: [SparseMemory]
     /// How goldens came about: given, or computed by the float graph.
     let goldenSource: String
     let goldens: Int
@@ -79,6 +81,7 @@ extension Conversion {
         }
       }
       for saving in bound { lines.append("  bound       " + saving.text) }
+      for memory in sparseMemories { lines.append("  sparse      " + memory.text) }
       if precision == Precision.int8.rawValue {
         lines.append(
           adopted

@@ -46,6 +46,8 @@ package struct Conversion: Sendable {
   package static let everyLayer = "all"
   /// Of all products, how many layers that read 16 bits by themselves may sum a second time; a ``plan`` takes its place.
   package var wideShare = 0.02
+  /// The least share of a slot that memories read (`KV6`); nil for the model's own.
+  package var leastShare: Float?
   /// What is to be kept, for which layers may read 16 bits or stay float.
   package var plan = PlanDemands()
   /// Where the face is in pictures of the calibration folder.
@@ -129,6 +131,7 @@ package struct Conversion: Sendable {
       }
       seconds["quantize"] = watch.seconds
     }
+    if let leastShare { parts = try SparseMemory.parts(parts, leastShare: leastShare) }
 
     watch = Stopwatch()
     progress("making goldens")
@@ -199,6 +202,7 @@ package struct Conversion: Sendable {
       int8Nodes: integer,
       floatNodes: nodes - integer, coverage: IntegerCoverage(parts), parts: outcomes,
       bound: savings,
+      sparseMemories: try SparseMemory.all(in: parts),
       goldenSource: goldenSource,
       goldens: stored.count, plans: parts.compactMap(\.record?.precisionPlan),
       agreements: agreements, seconds: seconds,
@@ -249,6 +253,7 @@ package struct Conversion: Sendable {
     if !bindings.isEmpty {
       options["bound"] = bindings.map(\.input).sorted().joined(separator: " ")
     }
+    if let leastShare { options["least-share"] = String(leastShare) }
     if !wide.isEmpty { options["wide"] = wide.sorted().joined(separator: " ") }
     if !keptFloat.isEmpty { options["kept-float"] = keptFloat.sorted().joined(separator: " ") }
     return options
@@ -267,9 +272,8 @@ package struct Conversion: Sendable {
     let options = ExecutionOptions(threads: threads)
     var runner = try Runner(graph, options)
     var reference = try Runner(float.graph, options)
-    let known = family?.parts.first { $0.name == part.name }
     let demands = Dictionary(
-      (known.flatMap { family?.family.agreements($0) } ?? []).map { ($0.output, $0) },
+      (family?.agreements(onPart: part.name) ?? []).map { ($0.output, $0) },
       uniquingKeysWith: { $1 })
     for sample in samples {
       let expected = try during("running '\(sample.name)'") { () throws(ModelError) in

@@ -61,6 +61,9 @@ package struct Inspection: Report {
   /// What of a float model would stay float in int8, once it is optimised.
   let int8FloatNodes: [FloatNode]
 
+  /// Memories that leave out slots of small shares.
+  let sparseMemories: [SparseMemory]
+
   /// Parts with their roles, where there are several.
   let parts: [String]
   /// What of a part becomes an input of another.
@@ -115,6 +118,7 @@ package struct Inspection: Report {
     calibrationSamples = records.map(\.samples).max()
     plans = records.compactMap(\.precisionPlan)
     coverage = records.isEmpty ? nil : IntegerCoverage(file.parts)
+    sparseMemories = try SparseMemory.all(in: file.parts)
     let times = timed ? try PartTimes.of(file.parts) : [:]
     timings = times.isEmpty ? nil : FloatTimings(file.parts, times)
     floatNodes = file.parts.flatMap { part in
@@ -235,6 +239,7 @@ package struct Inspection: Report {
     for plan in plans {
       lines += ["planned    \(plan.formsText)"] + plan.figureLines + plan.layerLines
     }
+    for memory in sparseMemories { lines.append("sparse     \(memory.text)") }
     lines += FloatNode.lines("what stays float, and why:", floatNodes)
     if let timings { lines.append(timings.text) }
     lines += FloatNode.lines("what would stay float in int8, and why:", int8FloatNodes)

@@ -11,7 +11,7 @@ import TensorCore
 /// A graph of a model file with what the file knows of it.
 struct ModelPart {
   let name: String
-  let graph: Graph
+  var graph: Graph
   /// A bundle's own; none where they were not asked for.
   var goldens: [Sample] = []
   var record: QuantizationRecord?

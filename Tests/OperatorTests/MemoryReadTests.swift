@@ -48,6 +48,30 @@ import Testing
     #expect(made[1].floats() == [1, 1])
   }
 
+  /// The address stays; what is read is the other slots' sum, and off by no more than is said.
+  @Test func slotsOfSmallSharesAreNotRead() throws {
+    let op = MemoryRead(heads: 2, epsilon: 1e-12, leastShare: 0.06)
+    let (query, keys, values) = (
+      floats(2, 4, values: [3, -4, 0.6, 0.8, 0, 0, 1, 2]), floats(6, 2, values: Self.keys),
+      floats(6, 2, values: Self.values)
+    )
+    let whole = try evaluate(MemoryRead(heads: 2, epsilon: 1e-12), query, keys, values)
+    let made = try evaluate(op, query, keys, values)
+    #expect(made[1] == whole[1])
+    var expected = [Double](repeating: 0, count: 4)
+    for (index, share) in whole[1].doubles().enumerated() where share >= 0.06 {
+      for column in 0..<2 {
+        expected[index / 6 * 2 + column] += share * Double(Self.values[index % 6 * 2 + column])
+      }
+    }
+    expect(made[0], expected)
+    let loss = op.greatestLoss(values)
+    #expect(loss > 0 && loss < 2)
+    #expect(MemoryRead(heads: 2, epsilon: 1e-12).greatestLoss(values) == 0)
+    for (a, b) in zip(made[0].doubles(), whole[0].doubles()) { #expect(abs(a - b) <= loss) }
+    #expect(made[0] != whole[0])
+  }
+
   @Test func whatDoesNotFitIsRefused() {
     func reject(
       _ clause: String, _ op: MemoryRead = MemoryRead(), _ types: TensorType...,
@@ -68,6 +92,10 @@ import Testing
     reject("KV3", MemoryRead(heads: 1, epsilon: 0), float(3, 4), float(6, 4), float(6, 2))
     reject("KV4", two, float(3, 8), float(5, 4), float(5, 2))
     reject("KV4", MemoryRead(), float(3, 4), float(0, 4), float(0, 2))
+    for share in [-0.1, 1.1, .nan, 0.4] as [Float] {
+      let op = MemoryRead(heads: 2, epsilon: 1, leastShare: share)
+      reject("KV6", op, float(3, 4), float(6, 2), float(6, 2))
+    }
     reject("KV5", MemoryRead(), float(3, 4), float(6, 4), float(6, 2), float(3))
   }
 
@@ -79,8 +107,25 @@ import Testing
       try samples.tensor([2, 40, heads * 7]), try samples.tensor([heads * 9, 7]),
       try samples.tensor([heads * 9, 21]), try samples.tensor([21]),
     ]
-    let op = MemoryRead(heads: heads, epsilon: 1e-12)
-    try expectAgreement(op, operands)
-    try expectAgreement(op, Array(operands.prefix(3)))
+    for leastShare in [0, 0.08] as [Float] {
+      let op = MemoryRead(heads: heads, epsilon: 1e-12, leastShare: leastShare)
+      try expectAgreement(op, operands)
+      try expectAgreement(op, Array(operands.prefix(3)))
+    }
+  }
+
+  @Test(arguments: [1, 2]) func theStepsOfASparseReadAgree(heads: Int) throws {
+    var samples = Samples(23)
+    var graph = Graph()
+    let query = try samples.tensor([5, heads * 4])
+    let x = try graph.addInput("x", query.type)
+    let keys = graph.addConstant(try samples.tensor([heads * 6, 4]), named: "keys")
+    let values = graph.addConstant(try samples.tensor([heads * 6, 3]), named: "values")
+    let op = MemoryRead(heads: heads, epsilon: 1e-12, leastShare: 0.16)
+    let made = try graph.append(op, named: "read", to: [x, keys, values])
+    for (name, id) in zip(["y", "address"], made) { try graph.addOutput(name, id) }
+    let whole = try graph.evaluate([query])
+    let steps = try graph.withMemoriesInSteps().evaluate([query])
+    for (a, b) in zip(whole, steps) { expect(a, b.doubles()) }
   }
 }

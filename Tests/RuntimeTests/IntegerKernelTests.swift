@@ -302,7 +302,10 @@ private struct Builder {
     let values = try builder.scaled([slots, outputs], axis: 1)
     let bias: [ValueID] = builder.flag() ? [try builder.slope(outputs)] : []
     let made = try builder.graph.append(
-      MemoryRead(heads: heads, epsilon: 1e-12), named: "read", to: [x, keys, values] + bias,
+      MemoryRead(
+        heads: heads, epsilon: 1e-12,
+        leastShare: builder.flag() ? 0.5 * Float(heads) / Float(slots) : 0),
+      named: "read", to: [x, keys, values] + bias,
       quantizedAs: builder.flag() ? [builder.parameters()] : [])
     try builder.check(made, "\(heads) heads, \(slots) slots", isLayer: true)
   }

@@ -106,7 +106,7 @@ extension MemoryRead: IntegerOperator {
       }
       for output in 0..<layout.outputs {
         var sum: Int64 = 0
-        for (slot, share) in shares.enumerated() {
+        for (slot, share) in shares.enumerated() where !(share < leastShare) {
           sum += Int64(IntegerMemory.steps(share: share)) * v[slot * layout.outputs + output]
         }
         let t = Float(sum) * form.valueScales[output]

@@ -4,13 +4,13 @@ import TensorCore
 
 extension MemoryRead: IntegerPlannedOperator {
   /// Row by row: every sum is one of whole numbers, so that any order gives the same bits, and a slot whose share
-  /// rounds to nothing is not read.
+  /// rounds to nothing, or is too small, is not read.
   package func integerKernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
     let layout = try layout(request)
     guard layout.rows > 0 else { return nil }
     let form = try IntegerMemory(self, request.facts(), request.outputs)
     let kernel = IntegerMemoryKernel(
-      layout: layout, least: Double(epsilon), tier: request.tier,
+      layout: layout, least: Double(epsilon), leastShare: leastShare, tier: request.tier,
       keyScales: KernelMemory(form.keyScales), valueScales: KernelMemory(form.valueScales),
       hasBias: request.operands.optional(3) != nil, output: form.output)
     let pitch = kernel.scratchByteCount
@@ -27,6 +27,7 @@ extension MemoryRead: IntegerPlannedOperator {
 private struct IntegerMemoryKernel: Sendable {
   let layout: MemoryLayout
   let least: Double
+  let leastShare: Float
   let tier: KernelTier
   let keyScales: KernelMemory
   let valueScales: KernelMemory
@@ -78,7 +79,7 @@ private struct IntegerMemoryKernel: Sendable {
     let sums = (scratch + stepsEnd).assumingMemoryBound(to: Int32.self)
     sums.update(repeating: 0, count: columns)
     let values = frame.input(2, as: Int8.self)
-    for slot in 0..<layout.allSlots {
+    for slot in 0..<layout.allSlots where !(address[slot] < leastShare) {
       let share = IntegerMemory.steps(share: address[slot])
       guard share > 0 else { continue }
       let value = values + slot * columns

@@ -12,7 +12,9 @@ extension MemoryRead: PlannedOperator {
     let (tier, matrices, least) = (request.tier, request.matrices, Double(epsilon))
     let (depth, allSlots) = (layout.heads * layout.width, layout.allSlots)
     let block = min(layout.rows, 64)
-    let pitch = alignedByteCount(block * depth * 4)
+    // Directions, and the shares that are read where those are not the address.
+    let directionsEnd = alignedByteCount(block * depth * 4)
+    let pitch = directionsEnd + (leastShare > 0 ? alignedByteCount(block * allSlots * 4) : 0)
     return PlannedKernel(
       scratchByteCount: pitch * request.threads, multiplyAccumulates: layout.multiplyAccumulates
     ) { (frame) throws(ModelError) in
@@ -38,8 +40,16 @@ extension MemoryRead: PlannedOperator {
         tier.softmax(
           rows: rows * layout.heads, columns: layout.slots, address, row: layout.slots,
           to: address, row: layout.slots)
+        var read = address
+        if leastShare > 0 {
+          read = (frame.scratch + worker * pitch + directionsEnd)
+            .assumingMemoryBound(to: Float.self)
+          for slot in 0..<rows * allSlots {
+            read[slot] = address[slot] < leastShare ? 0 : address[slot]
+          }
+        }
         matrices.multiply(
-          m: rows, n: layout.outputs, k: allSlots, a: address, aStride: allSlots,
+          m: rows, n: layout.outputs, k: allSlots, a: read, aStride: allSlots,
           transposeA: false, b: frame.input(2, as: Float.self), bStride: layout.outputs,
           transposeB: false, c: y, cStride: layout.outputs, accumulate: false)
         guard hasBias else { return }

@@ -3,7 +3,7 @@ import TensorCore
 
 extension Graph {
   /// The same graph with each memory as the steps that ``MemoryRead`` stands for, in float32:
-  /// NormalizeL2, a product with the keys, Softmax, a product with the values.
+  /// NormalizeL2, a product with the keys, Softmax, shares that are too small as 0, a product with the values.
   package func withMemoriesInSteps() throws(ModelError) -> Graph {
     guard nodes.contains(where: { $0.op is MemoryRead }) else { return self }
     return try rebuilt { (node, operands, new) throws(ModelError) in
@@ -59,8 +59,15 @@ extension MemoryRead {
     var address = try append(Softmax(axis: -1), "address", [scores])
     if heads > 1 { address = try reshaped(address, "rows", [heads * slots]) }
     let value = graph.addConstant(values.dequantized(), named: graph[valueID].name)
+    var shares = address
+    if leastShare > 0 {
+      let least = graph.addConstant(Tensor(scalar: leastShare), named: "\(name).least")
+      let nothing = graph.addConstant(Tensor(scalar: Float(0)), named: "\(name).nothing")
+      let isLess = try append(Less(), "unread", [address, least])
+      shares = try append(Where(), "shares", [isLess, nothing, address])
+    }
     let read = try graph.append(
-      Linear(), named: "\(name).read", to: [address, value] + operands.dropFirst(3),
+      Linear(), named: "\(name).read", to: [shares, value] + operands.dropFirst(3),
       origin: node.origin, outputNames: parameters == nil ? [outputNames[0]] : [])[0]
     guard let parameters else { return [read, address] }
     let stored = try graph.append(

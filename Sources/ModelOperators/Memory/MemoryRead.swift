@@ -14,15 +14,34 @@ package struct MemoryRead: Operator {
   package static let name = "MemoryRead"
   package static let fields = [
     Field("heads", \MemoryRead.heads), Field("epsilon", \MemoryRead.epsilon),
+    Field("least_share", \MemoryRead.leastShare),
   ]
 
   package var heads = 1
   package var epsilon: Float = 1e-12
+  /// Slots with a smaller share are not read; the address has their shares all the same. At most one of a head's slots.
+  package var leastShare: Float = 0
 
   package init() {}
-  package init(heads: Int, epsilon: Float) {
+  package init(heads: Int, epsilon: Float, leastShare: Float = 0) {
     self.heads = heads
     self.epsilon = epsilon
+    self.leastShare = leastShare
+  }
+
+  /// By how much at most any number that is read differs from one that every slot is read for: no slot that is left out
+  /// adds more than ``leastShare`` of its value, and a head's shares add up to 1.
+  ///
+  /// - Parameter values: operand 2, constant.
+  package func greatestLoss(_ values: Tensor) -> Double {
+    let (rows, columns) = (values.shape[0], values.shape[1])
+    let magnitudes = values.dequantized().doubles().map(abs)
+    // A share in integers is off by half a step of 65,535.
+    let share = leastShare == 0 ? 0 : Double(leastShare) + 1 / Double(IntegerMemory.shareSteps)
+    return (0..<columns).map { column in
+      let own = (0..<rows).map { magnitudes[$0 * columns + column] }
+      return min(share * own.reduce(0, +), Double(heads) * (own.max() ?? 0))
+    }.max() ?? 0
   }
 }
 
@@ -49,8 +68,19 @@ extension MemoryRead {
     guard heads >= 1, epsilon > 0, epsilon < .infinity else {
       throw ModelError(.invalidValue, "KV3: \(heads) heads, epsilon \(epsilon)")
     }
-    if let slots = key[0].value, slots < heads || slots % heads != 0 {
-      throw ModelError(.shapeMismatch, "KV4: \(slots) slots for \(heads) heads")
+    guard leastShare >= 0, leastShare <= 1 else {
+      throw ModelError(.invalidValue, "KV6: a least share of \(leastShare)")
+    }
+    if let slots = key[0].value {
+      guard slots >= heads, slots % heads == 0 else {
+        throw ModelError(.shapeMismatch, "KV4: \(slots) slots for \(heads) heads")
+      }
+      guard Double(leastShare) * Double(slots / heads) <= 1 else {
+        throw ModelError(
+          .invalidValue,
+          "KV6: a least share of \(leastShare), where \(slots / heads) slots may have as little as 1/\(slots / heads) each"
+        )
+      }
     }
     if let bias = inputs.optional(3) {
       let extents = try bias.dimensions()
@@ -118,7 +148,7 @@ extension MemoryRead {
         shares += powers.map { $0 / sum }
       }
       var sums = bias
-      for (slot, share) in shares.enumerated() {
+      for (slot, share) in shares.enumerated() where !(share < Double(leastShare)) {
         for output in 0..<layout.outputs {
           sums[output] += share * v[slot * layout.outputs + output]
         }

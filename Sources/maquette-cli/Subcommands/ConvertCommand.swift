@@ -143,6 +143,15 @@ struct ConversionArguments: ParsableArguments {
       """, valueName: "share"))
   var wideShare = 0.02
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      """
+      Memories do not read slots whose share is below this, at most one over the number of slots; by how much \
+      what they read can be off is reported.
+      """, valueName: "share"))
+  var leastShare: Float?
+
   @OptionGroup(title: "Plan options") var plan: PlanArguments
 
   @Option(
@@ -214,6 +223,10 @@ struct ConversionArguments: ParsableArguments {
       throw ModelError(.usage, "a share of all products is 0 to 1")
     }
     request.wideShare = wideShare
+    if let leastShare, !(0...1).contains(leastShare) {
+      throw ModelError(.usage, "a least share is 0 to 1")
+    }
+    request.leastShare = leastShare
     request.plan = plan.demands
     request.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
     request.box = try FaceBox.parse(face.faceBox)
