@@ -12,6 +12,8 @@
 #if defined(__x86_64__)
 static inline int ck_cpu_has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
+static inline int ck_cpu_has_avx_vnni(void) { return ck_cpu_has_avx2() && __builtin_cpu_supports("avxvnni"); }
+
 static inline int ck_cpu_has_avx512_vnni(void) {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");

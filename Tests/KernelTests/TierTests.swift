@@ -11,6 +11,7 @@ import Testing
     #expect(Set(names).count == names.count)
     #if arch(x86_64)
       #expect(names.contains("avx512vnni") == processorHas("avx512_vnni"))
+      #expect(names.contains("avxvnni") == processorHas("avx_vnni"))
       #expect(names.contains("avx2") == processorHas("avx2"))
     #endif
   }

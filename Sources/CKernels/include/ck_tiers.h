@@ -17,12 +17,13 @@ typedef enum __attribute__((enum_extensibility(closed))) ck_isa {
   CK_ISA_AVX2 __attribute__((swift_name("avx2"))) = 1,
   CK_ISA_AVX512_VNNI __attribute__((swift_name("avx512vnni"))) = 2,
   CK_ISA_NEON_DOT __attribute__((swift_name("neondot"))) = 3,
+  CK_ISA_AVX_VNNI __attribute__((swift_name("avxvnni"))) = 4,
 } ck_isa;
 
 /* One tier's kernels. All tiers give the same bits; packed weights belong to the tier that packed them. */
 typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
   ck_isa isa;
-  const char *_Nonnull name; /* "scalar", "avx2", "avx512vnni", "neondot" */
+  const char *_Nonnull name; /* "scalar", "avx2", "avxvnni", "avx512vnni", "neondot" */
 
   ck_conv_packed_size_fn _Nonnull conv_s8_packed_size;
   ck_conv_scratch_size_fn _Nonnull conv_s8_scratch_size;
