@@ -28,6 +28,13 @@ package struct ConvolutionPart: Sendable {
       }
   }
 
+  /// Whether the part is a product of rows, the positions of one line, with the weights.
+  var isMatrixProduct: Bool {
+    let size = window.outputSize
+    return tapPixels == 1 && window.taps == [Triple(0, 0, 0)] && window.step == Triple(1, 1, 1)
+      && size == window.inputSize && size.d == 1 && size.h == 1
+  }
+
   package init(
     window: KernelWindow, inputOffset: Int = 0, outputOffset: Int = 0, residualOffset: Int = 0,
     residualStride: Triple = Triple(0, 0, 0), tapPixels: Int = 1, tapChannels: Int,

@@ -7,6 +7,8 @@ extension FloatConvolution {
     case direct
     /// Fewer products, of sums (`winograd_f32`).
     case winograd
+    /// A product for each element too, of rows that stand interleaved (`product_f32`).
+    case product
 
     /// The faster way for `parts`, which read weights of `channels` output channels.
     ///
@@ -19,7 +21,18 @@ extension FloatConvolution {
           && $0.tapChannels * channels <= mostWeights && $0.window.outputSize.w >= leastWidth
           && $0.window.outputSize.product >= leastPositions
       }
-      self = isFree && suits && channels >= leastDepth ? .winograd : .direct
+      if isFree && suits && channels >= leastDepth {
+        self = .winograd
+      } else {
+        self = Way.isProduct(parts, channels: channels) ? .product : .direct
+      }
+    }
+
+    /// Whether `parts` are products of matrices whose weights fill panels, of which two stay in cache.
+    private static func isProduct(_ parts: [ConvolutionPart], channels: Int) -> Bool {
+      let (leastChannels, mostDepth) = (24, 4096)
+      return channels >= leastChannels
+        && parts.allSatisfy { $0.isMatrixProduct && $0.tapChannels <= mostDepth }
     }
 
     func packedByteCount(_ table: ck_kernels) -> ck_conv_packed_size_fn {
@@ -27,7 +40,11 @@ extension FloatConvolution {
     }
 
     func scratchByteCount(_ table: ck_kernels) -> ck_conv_scratch_size_fn {
-      self == .winograd ? table.winograd_f32_scratch_size : table.conv_f32_scratch_size
+      switch self {
+      case .direct: table.conv_f32_scratch_size
+      case .winograd: table.winograd_f32_scratch_size
+      case .product: table.product_f32_scratch_size
+      }
     }
 
     func pack(_ table: ck_kernels) -> ck_conv_f32_pack_fn {
@@ -35,7 +52,11 @@ extension FloatConvolution {
     }
 
     func run(_ table: ck_kernels) -> ck_conv_f32_fn {
-      self == .winograd ? table.winograd_f32 : table.conv_f32
+      switch self {
+      case .direct: table.conv_f32
+      case .winograd: table.winograd_f32
+      case .product: table.product_f32
+      }
     }
   }
 }

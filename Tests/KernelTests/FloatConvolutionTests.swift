@@ -61,6 +61,22 @@ private struct Problem {
     activation = samples.pick([.none, .relu, .slopes, .function(.clip, -1, 2)])
   }
 
+  /// A product of matrices of the sizes whose rows are interleaved.
+  init(productOf seed: Int) {
+    var samples = Samples(seed)
+    let rows = samples.flag() ? samples.integer(1...15) : samples.integer(16...60)
+    pixels = 1
+    channels = samples.integer(1...150)
+    filters = samples.pick([24, 31, 32, 33, 47, 64, 70, 96, 100])
+    window = KernelWindow(rows: rows, depth: channels, channels: filters)
+    input = samples.floats(rows * channels, -2...2)
+    weights = samples.floats(filters * channels, -1...1)
+    bias = samples.flag() ? samples.floats(filters, -1...1) : nil
+    residual = samples.flag() ? samples.floats(rows * filters, -1...1) : nil
+    slopes = samples.floats(filters, -1...1)
+    activation = samples.pick([.none, .relu, .slopes, .function(.clip, -1, 2)])
+  }
+
   /// `Q29`, in the order of taps, pixels and channels.
   func expected() -> [Float] {
     var result: [Float] = []
@@ -138,6 +154,23 @@ private struct Problem {
         for threads in [1, 3] {
           let isExact = try problem.computed(tier, threads: threads, isFused: false) == expected
           #expect(isExact, "\(tier), seed \(seed), \(threads) threads")
+        }
+      }
+    }
+  }
+
+  @Test func productsHaveTheBitsOfTheFormula() throws {
+    for seed in 0..<40 {
+      let problem = Problem(productOf: seed)
+      let expected = problem.expected()
+      let bound = Float(problem.k) * 4 * Float.ulpOfOne + 1e-6
+      for tier in KernelTier.available {
+        for threads in [1, 3] {
+          let isExact = try problem.computed(tier, threads: threads, isFused: false) == expected
+          #expect(isExact, "\(tier), seed \(seed), \(threads) threads")
+          let fused = try problem.computed(tier, threads: threads, isFused: true)
+          let isClose = zip(fused, expected).allSatisfy { abs($0 - $1) <= bound }
+          #expect(isClose, "\(tier), seed \(seed), \(threads) threads, fused")
         }
       }
     }

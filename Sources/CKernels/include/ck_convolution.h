@@ -119,7 +119,11 @@ typedef void (*ck_conv_f32_fn)(const ck_conv_f32 *_Nonnull conv, size_t row_firs
                                size_t channel_last, void *_Nonnull scratch);
 
 /* conv_f32 and winograd_f32 have one contract. winograd_f32 takes dense 3×3 kernels of step 1 only: three taps of three pixels, one below
- * the other. It multiplies less than half as often, and its sums are not those of Q29. Its input is read up to 64 bytes past its end. */
+ * the other. It multiplies less than half as often, and its sums are not those of Q29. Its input is read up to 64 bytes past its end.
+ *
+ * product_f32 has their contract too, and the bits and the packed weights of conv_f32. It takes products of matrices only: one tap at the
+ * origin, of one pixel, and positions of one line (d = h = 1), with in_size equal to out_size and a step of 1. It is faster than conv_f32
+ * while the weights of CK_CHANNEL_BLOCK channels stay in cache. */
 
 /* The gradient by the weights of a convolution that winograd_f32 takes, before it is turned back: with B and A of
  * portable/winograd_f32.inc, sums[i][c][m] += over the 2x2 tiles of output positions, (B' x B)[i] of the channel c of the patch that a

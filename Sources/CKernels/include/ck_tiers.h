@@ -37,6 +37,8 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
   ck_conv_scratch_size_fn _Nonnull winograd_f32_scratch_size;
   ck_conv_f32_pack_fn _Nonnull winograd_f32_pack;
   ck_conv_f32_fn _Nonnull winograd_f32;
+  ck_conv_scratch_size_fn _Nonnull product_f32_scratch_size;
+  ck_conv_f32_fn _Nonnull product_f32;
   ck_winograd_gradient_scratch_fn _Nonnull winograd_gradient_scratch_f32;
   ck_winograd_gradient_fn _Nonnull winograd_gradient_f32;
   int fuses_f32; /* whether conv_f32 heeds `fused` */
