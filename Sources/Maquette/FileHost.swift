@@ -27,7 +27,9 @@ final class FileHost: FamilyHost {
   static let sheetFrames = 32
 
   private let folder: String
-  private let runners: [String: PartRunner]
+  private let file: ModelFile
+  private let options: ExecutionOptions
+  private var runners: [String: PartRunner]
   private let observer: ProgressObserver
   private let watch = Stopwatch()
   private var rows: [(name: String, tensors: [Tensor])] = []
@@ -43,6 +45,8 @@ final class FileHost: FamilyHost {
     _ file: ModelFile, folder: String, options: ExecutionOptions, progress: ProgressObserver
   ) throws(ModelError) {
     self.folder = folder
+    self.file = file
+    self.options = options
     observer = progress
     var runners: [String: PartRunner] = [:]
     for part in file.parts { runners[part.name] = try PartRunner(part, options) }
@@ -60,6 +64,21 @@ final class FileHost: FamilyHost {
       throw ModelError(.missingInput, "the model has no part '\(part.name)'")
     }
     return try during("running part '\(part.name)'") { () throws(ModelError) in
+      try runner.run(inputs)
+    }
+  }
+
+  func run(
+    _ chain: PartChain, _ inputs: [String: Tensor]
+  ) throws(ModelError) -> [String: Tensor] {
+    let runner: PartRunner
+    if let made = runners[chain.name] {
+      runner = made
+    } else {
+      runner = try PartRunner(try file.part(chain), options)
+      runners[chain.name] = runner
+    }
+    return try during("running parts '\(chain.name)'") { () throws(ModelError) in
       try runner.run(inputs)
     }
   }

@@ -145,7 +145,7 @@ struct ModelFile {
     return file
   }
 
-  /// The part of a name, or the only one.
+  /// The part of a name, several whose names are joined by ``PartChain/separator`` as one, or the only one.
   ///
   /// - Throws: `usage` where there is none of the name, or several and no name.
   func part(_ name: String?) throws(ModelError) -> ModelPart {
@@ -156,10 +156,22 @@ struct ModelFile {
       }
       return parts[0]
     }
+    let meant = name.components(separatedBy: PartChain.separator)
+    if meant.count > 1, let family { return try part(try family.chain(meant)) }
     guard let part = parts.first(where: { $0.name == name }) else {
       throw ModelError(.usage, "the model has no part '\(name)'; it has \(names)")
     }
     return part
+  }
+
+  /// Parts as one, without goldens.
+  func part(_ chain: PartChain) throws(ModelError) -> ModelPart {
+    let graphs = try chain.parts.map { (part) throws(ModelError) in
+      (name: part.name, graph: try self.part(part.name).graph)
+    }
+    return ModelPart(
+      name: chain.name,
+      graph: try Graph(joining: graphs, links: chain.links, outputs: chain.outputs))
   }
 
   /// The parts that are meant: the one of a name, or all.

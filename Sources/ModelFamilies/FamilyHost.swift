@@ -9,6 +9,10 @@ package protocol FamilyHost: AnyObject {
   func run(
     _ part: FamilyModel.Part, _ inputs: [String: Tensor]
   ) throws(ModelError) -> [String: Tensor]
+  /// Runs parts as one network on tensors by port name, whichever part they are for.
+  func run(
+    _ chain: PartChain, _ inputs: [String: Tensor]
+  ) throws(ModelError) -> [String: Tensor]
   /// Inputs that a part would be run on, where nobody needs its outputs.
   func feed(_ part: FamilyModel.Part, _ inputs: [String: Tensor]) throws(ModelError)
   func show(_ product: Product) throws(ModelError)

@@ -19,7 +19,7 @@ package struct KernelEpilogue: Sendable {
   }
 
   package enum Output: Sendable {
-    /// `scale` is read by ``Activation/function(_:_:_:)`` only.
+    /// The result is divided by `scale`, which is 1 where the multipliers have it.
     case int8(IntegerClamp, scale: Float)
     case float32
   }

@@ -38,7 +38,7 @@ package struct ModelRunner: ~Copyable {
     _ inputs: [Tensor],
     observe: ((ValueID, Tensor) throws(ModelError) -> Void)? = nil
   ) throws(ModelError) -> [Tensor] {
-    let box = try prepare(inputs)
+    let box = try prepare(inputs, observed: observe != nil)
     guard box.session != nil else { return try stepwise.run(inputs, observe: observe) }
     return try box.session!.run(inputs, observe: observe)
   }
@@ -55,11 +55,19 @@ package struct ModelRunner: ~Copyable {
     try prepare(inputs).session?.plan
   }
 
-  private mutating func prepare(_ inputs: [Tensor]) throws(ModelError) -> SessionBox {
+  private mutating func prepare(
+    _ inputs: [Tensor], observed: Bool = false
+  ) throws(ModelError) -> SessionBox {
     try graph.bind(inputs)
     let types = inputs.map(\.type)
-    if let found = sessions.plan(for: types) { return found }
+    if let found = sessions.plan(for: types),
+      !observed || found.session?.plan.options.isObserved ?? true
+    {
+      return found
+    }
     plansMade += 1
+    var options = options
+    options.isObserved = observed
     let box: SessionBox
     do {
       box = SessionBox(Session(try Plan(graph, inputTypes: types, options: options), pool: pool))

@@ -16,6 +16,8 @@ package struct PlanOptions: Sendable {
   package var profile: Profile
   package var tier: KernelTier
   package var threads: Int
+  /// Whether every value is made as the graph has it, for those who watch.
+  var isObserved = false
 
   package init(profile: Profile = .automatic, tier: KernelTier = .best, threads: Int = 1) {
     self.profile = profile

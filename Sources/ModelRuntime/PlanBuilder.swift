@@ -40,6 +40,25 @@ extension Graph {
   }
 }
 
+extension Graph {
+  /// The float32 values that an int8 layer with weights makes and nothing reads but one Quantize, and what that makes of them: one
+  /// kernel can do both with the same bits (`Q7`, `Q20`).
+  ///
+  /// - Parameter uses: how often each value is read, outputs of the graph included.
+  fileprivate func valuesStoredAsIntegers(_ uses: [Int]) -> [ValueID: ValueID] {
+    var stored: [ValueID: ValueID] = [:]
+    for node in nodes where node.op is Quantize {
+      guard let first = node.inputs.first, let input = first, uses[input.index] == 1,
+        type(input).quantization == nil, let layer = producer(of: input),
+        layer.op is any WeightedOperator, let image = layer.inputs.first, let image,
+        type(image).quantization != nil
+      else { continue }
+      stored[input] = node.outputs[0]
+    }
+    return stored
+  }
+}
+
 /// Lays out the steps, then their memory.
 private struct PlanBuilder {
   /// A buffer while it is planned: some values share one (aliases, overwritten operands).
@@ -83,6 +102,8 @@ private struct PlanBuilder {
   private var left: [Int]
   private var buffers: [Buffer] = []
   private var steps: [PendingStep] = []
+  /// For float32 values that a Quantize alone reads, and that their layers therefore store as integers, what it makes of them.
+  private let storedAs: [ValueID: ValueID]
   /// Forms of each value: the one its kernel made, then converted copies.
   private var held: [[Held]]
   private var inputBuffers: [Int] = []
@@ -120,6 +141,7 @@ private struct PlanBuilder {
     }
     for output in graph.outputs { left[output.value.index] += 1 }
     self.left = left
+    storedAs = options.isObserved ? [:] : graph.valuesStoredAsIntegers(left)
     held = graph.values.map { value in
       value.fact.constant.map { [Held(place: .constant($0), layout: .rowMajor)] } ?? []
     }
@@ -146,9 +168,14 @@ private struct PlanBuilder {
   }
 
   mutating func add(_ node: Node) throws(ModelError) {
+    // Its layer has made it already.
+    if let first = node.inputs.first, let input = first, storedAs[input] == node.outputs[0] {
+      return
+    }
+    let made = node.outputs.map { storedAs[$0] ?? $0 }
     var types: [TensorType] = []
     var shapes: [Shape] = []
-    for output in node.outputs {
+    for output in made {
       guard let shape = graph.type(output).shape else {
         throw ModelError(.unknownShape, "the shape of '\(graph[output].name)' depends on data")
       }
@@ -161,7 +188,7 @@ private struct PlanBuilder {
     }
     let kernel = try during("planning node '\(node.name)' (\(type(of: node.op).name))") {
       () throws(ModelError) in
-      try makeKernel(node, types)
+      try makeKernel(node, node.outputs.map { graph.type($0) })
     }
     // Bring every operand to the layout that the kernel wants.
     var operands: [Place] = []
@@ -186,7 +213,7 @@ private struct PlanBuilder {
     for input in node.inputs { if let input { left[input.index] -= 1 } }
 
     var outputs: [Int] = []
-    for (index, id) in node.outputs.enumerated() {
+    for (index, id) in made.enumerated() {
       let byteCount = shapes[index].count * types[index].element.byteCount
       let layout =
         index < kernel.outputLayouts.count ? kernel.outputLayouts[index] : .rowMajor
@@ -207,25 +234,25 @@ private struct PlanBuilder {
     }
     guard kernel.aliasedOperand == nil else {
       if case .constant(let tensor) = operands[kernel.aliasedOperand ?? 0] {
-        held[node.outputs[0].index] = [
+        held[made[0].index] = [
           Held(place: .constant(try tensor.reshaped(to: shapes[0])), layout: .rowMajor)
         ]
       } else {
-        addStep(node, kernel, operands, outputs, types, shapes, scratch: -1)
+        addStep(node, kernel, operands, outputs, made, types, shapes, scratch: -1)
       }
       return
     }
     let scratch = kernel.scratchByteCount > 0 ? newBuffer(kernel.scratchByteCount, first: step) : -1
-    addStep(node, kernel, operands, outputs, types, shapes, scratch: scratch)
+    addStep(node, kernel, operands, outputs, made, types, shapes, scratch: scratch)
   }
 
   private mutating func addStep(
     _ node: Node, _ kernel: PlannedKernel, _ operands: [Place], _ outputs: [Int],
-    _ types: [TensorType], _ shapes: [Shape], scratch: Int
+    _ ids: [ValueID], _ types: [TensorType], _ shapes: [Shape], scratch: Int
   ) {
-    let made = node.outputs.indices.map { index in
+    let made = ids.indices.map { index in
       (
-        original: specialised.original[node.outputs[index].index], type: types[index],
+        original: specialised.original[ids[index].index], type: types[index],
         shape: shapes[index],
         layout: index < kernel.outputLayouts.count ? kernel.outputLayouts[index] : .rowMajor
       )
@@ -313,6 +340,7 @@ private struct PlanBuilder {
     }
     let request = KernelRequest(
       operands: Operands(operands), outputs: types,
+      stored: node.outputs.first.flatMap { storedAs[$0] }.flatMap { graph.type($0).quantization },
       preferredLayout: node.outputs.first.map { preferred[$0.index] } ?? .rowMajor,
       tier: options.tier, matrices: matrices, isExact: isExact,
       threads: options.threads)

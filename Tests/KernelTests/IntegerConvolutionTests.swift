@@ -97,7 +97,7 @@ private struct Problem {
         clamp.high = Int32(samples.integer(1...127))
       }
       if samples.flag() { clamp.table = samples.bytes(256) }
-      epilogue.output = .int8(clamp, scale: samples.float(0.25...2))
+      epilogue.output = .int8(clamp, scale: samples.flag() ? 1 : samples.float(0.25...2))
     }
     switch samples.integer(0...2) {
     case 0:
@@ -165,15 +165,15 @@ private struct Problem {
     case nil: break
     }
     switch epilogue.activation {
-    case .none: return t
-    case .relu: return t < 0 ? 0 : t
-    case .leaky(let slopes): return t < 0 ? t * slopes[channel] : t
+    case .none: break
+    case .relu: t = t < 0 ? 0 : t
+    case .leaky(let slopes): t = t < 0 ? t * slopes[channel] : t
     case .function(let function, let p0, let p1):
-      var result: Float = 0
-      KernelTier.available.last?.apply(function, count: 1, [t], to: &result, p0: p0, p1: p1)
-      if case .int8(_, let scale) = epilogue.output { result *= 1 / scale }
-      return result
+      let real = t
+      KernelTier.available.last?.apply(function, count: 1, [real], to: &t, p0: p0, p1: p1)
     }
+    if case .int8(_, let scale) = epilogue.output { t *= 1 / scale }
+    return t
   }
 
   /// What a tier computes with some threads.

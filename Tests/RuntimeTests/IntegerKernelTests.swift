@@ -89,7 +89,7 @@ private struct Builder {
     return graph.addConstant(Tensor(try Shape([channels]), values), named: name())
   }
 
-  /// A layer of random epilogue, with int8 or float32 output.
+  /// A layer of random epilogue, with int8 or float32 output, or with float32 output of which a Quantize makes int8.
   mutating func layer(
     _ x: ValueID, channels: Int, dimensions: [Int], _ weight: ValueID, _ bias: ValueID,
     make: (Epilogue) -> any Operator
@@ -98,14 +98,17 @@ private struct Builder {
     var operands: [ValueID?] = [x, weight, flag() ? bias : nil, nil, nil]
     let op = make(Epilogue(activation, alpha: 0.1, lower: -0.4, upper: 0.7))
     if activation == .prelu { operands[4] = try slope(channels) }
+    let isFloat = flag()
     if flag() {
       let bare: [ValueID?] = [x, weight, nil]
       let type = try Graph.infer(make(Epilogue()), graph.facts(bare), quantizedAs: [])[0]
-      operands[3] = try quantized(type.shape?.dimensions ?? dimensions)
+      let extents = type.shape?.dimensions ?? dimensions
+      operands[3] = isFloat && flag() ? try input(extents) : try quantized(extents)
     }
     while let last = operands.last, last == nil { operands.removeLast() }
-    if flag() { return try append(op, operands) }
-    return try graph.appendOne(op, named: name(), to: operands)
+    guard isFloat else { return try append(op, operands) }
+    let made = try graph.appendOne(op, named: name(), to: operands)
+    return flag() ? try append(Quantize(), [made]) : made
   }
 
   /// Compares plans of every tier and some thread counts with the integer reference.
@@ -149,6 +152,25 @@ private struct Builder {
       Convolution(groups: groups, window: window, epilogue: $0)
     }
     try builder.check([y], "rank \(rank), \(groups) groups", isLayer: true)
+  }
+
+  /// One kernel makes the integers, but not where somebody watches.
+  @Test func layersStoreWhatIsQuantizedAtOnce() throws {
+    var builder = Builder(5)
+    let x = try builder.quantized([1, 4, 6, 6])
+    let (w, b) = try builder.weights([40, 4, 3, 3], axis: 0, for: x)
+    let made = try builder.graph.appendOne(
+      Convolution(window: Window(strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1])),
+      named: "made", to: [x, w, b])
+    try builder.graph.addOutput("y", try builder.append(Quantize(), [made]))
+    var runner = ModelRunner(builder.graph)
+    let plain = try runner.run(builder.inputs)
+    let alone = try runner.profile(builder.inputs).map(\.operatorName)
+    #expect(alone == ["Quantize", "Conv", "LayoutConversion"])
+    var seen: [ValueID] = []
+    let watched = try runner.run(builder.inputs) { (id, _) in seen.append(id) }
+    #expect(seen.contains(made) && watched == plain)
+    #expect(try runner.profile(builder.inputs).count == 4)
   }
 
   /// Every third input has axes of one position.

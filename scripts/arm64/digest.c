@@ -71,7 +71,7 @@ static void windows(const ck_kernels *k) {
                        .output = y, .residual_stride = {0, width * filters, filters},
                        .epilogue = {.multiplier = m, .slope = slope, .residual = form % 2 ? residual : 0, .residual_zero = 5,
                                     .residual_multiplier = 0.3f, .activation = (ck_activation)form, .function = CK_UNARY_SILU,
-                                    .inverse_scale = 20, .output_type = form == 2 ? CK_ELEMENT_F32 : CK_ELEMENT_S8,
+                                    .inverse_scale = form == 3 ? 20 : 1, .output_type = form == 2 ? CK_ELEMENT_F32 : CK_ELEMENT_S8,
                                     .clamp = {-3, -120, 119, form == 1 ? table : 0}}};
     memset(y, 0, positions * filters * 4);
     k->conv_s8(&conv, 0, positions, 0, filters, scratch);

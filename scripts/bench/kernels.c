@@ -100,7 +100,7 @@ static double convolution(const ck_kernels *kernels, const problem *p) {
                .tap_channels = p->channels,
                .weights = packed,
                .output = output,
-               .epilogue = {.multiplier = multiplier, .output_type = CK_ELEMENT_S8, .clamp = {0, -128, 127, 0}}},
+               .epilogue = {.multiplier = multiplier, .inverse_scale = 1, .output_type = CK_ELEMENT_S8, .clamp = {0, -128, 127, 0}}},
       .packed = packed,
       .step = step,
       .copies = copies,

@@ -40,10 +40,10 @@ typedef struct ck_epilogue {
   float residual_multiplier;            /* mr; int8 residual only */
   int32_t residual_zero;                /* zr; int8 residual only */
   ck_activation activation;
-  ck_unary function;                    /* these four for CK_ACTIVATION_FUNCTION, else unused */
+  ck_unary function;                    /* these three for CK_ACTIVATION_FUNCTION, else unused */
   float p0;
   float p1;
-  float inverse_scale;                  /* int8 output only: 1 / sy */
+  float inverse_scale;                  /* int8 output only: 1 / sy, or 1 where the multipliers have it */
   ck_element output_type;
   ck_clamp clamp;                       /* int8 output only */
 } ck_epilogue;

@@ -149,6 +149,7 @@ CK_INLINE void CK_FN(epilogue_rows)(const ck_activation activation, const int ha
   const __m512 high = _mm512_set1_ps((float)(e->clamp.high - e->clamp.zero));
   const __m512i zero = _mm512_set1_epi32(e->clamp.zero), residual_zero = _mm512_set1_epi32(e->residual_zero);
   const __m512 residual_multiplier = _mm512_set1_ps(e->residual_multiplier), nothing = _mm512_setzero_ps();
+  const __m512 inverse_scale = _mm512_set1_ps(e->inverse_scale);
   for (size_t c = 0; c < count; c += 16) {
     const __mmask16 lanes = (__mmask16)(count - c < 16 ? (1u << (count - c)) - 1u : 0xffffu);
     const __m512 m = _mm512_maskz_loadu_ps(lanes, multiplier + c);
@@ -167,6 +168,7 @@ CK_INLINE void CK_FN(epilogue_rows)(const ck_activation activation, const int ha
       } else if (activation == CK_ACTIVATION_LEAKY) {
         t = _mm512_mask_mul_ps(t, _mm512_cmp_ps_mask(t, nothing, _CMP_LT_OQ), t, slopes);
       }
+      t = _mm512_mul_ps(t, inverse_scale);
       __m512i y = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(t, low), high));
       _mm_mask_storeu_epi8(to, lanes, _mm512_cvtepi32_epi8(_mm512_add_epi32(y, zero)));
     }
@@ -183,13 +185,14 @@ CK_INLINE __m512i CK_FN(narrow)(const __m512i v[4], __m512i zero) {
 
 /* The same for `halves` times 16 channels of as many rows as make groups of four vectors; returns their number. Saturation does what
  * clamping to -128 would, so `floor` is looked at only if it is above. */
-CK_INLINE size_t CK_FN(epilogue_groups)(const ck_activation activation, const int has_residual, const size_t halves,
-                                        const int has_floor, const ck_epilogue *e, size_t rows, const int32_t *acc,
+CK_INLINE size_t CK_FN(epilogue_groups)(const ck_activation activation, const int has_residual, const int has_scale,
+                                        const size_t halves, const int has_floor, const ck_epilogue *e, size_t rows, const int32_t *acc,
                                         const float *multiplier, const float *slope, const int8_t *residual,
                                         ptrdiff_t residual_step, int8_t *output, ptrdiff_t output_step, float floor) {
   const __m512 low = _mm512_set1_ps(floor), high = _mm512_set1_ps((float)(e->clamp.high - e->clamp.zero));
   const __m512i zero = _mm512_set1_epi16((short)e->clamp.zero), residual_zero = _mm512_set1_epi32(e->residual_zero);
   const __m512 residual_multiplier = _mm512_set1_ps(e->residual_multiplier), nothing = _mm512_setzero_ps();
+  const __m512 inverse_scale = _mm512_set1_ps(e->inverse_scale);
   const size_t group = 4 / halves;
   __m512 m[2], slopes[2];
   for (size_t h = 0; h < halves; h++) {
@@ -209,6 +212,9 @@ CK_INLINE size_t CK_FN(epilogue_groups)(const ck_activation activation, const in
       }
       if (activation == CK_ACTIVATION_LEAKY) {
         t = _mm512_mask_mul_ps(t, _mm512_cmp_ps_mask(t, nothing, _CMP_LT_OQ), t, slopes[h]);
+      }
+      if (has_scale) {
+        t = _mm512_mul_ps(t, inverse_scale);
       }
       if (has_floor) {
         t = _mm512_max_ps(t, low);
@@ -230,15 +236,15 @@ CK_INLINE size_t CK_FN(epilogue_groups)(const ck_activation activation, const in
   return done;
 }
 
-CK_INLINE void CK_FN(epilogue_of)(const ck_activation activation, const int has_residual, const ck_epilogue *e, size_t rows,
-                                  size_t count, const int32_t *acc, const float *multiplier, const float *slope,
+CK_INLINE void CK_FN(epilogue_of)(const ck_activation activation, const int has_residual, const int has_scale,
+                                  const ck_epilogue *e, size_t rows, size_t count, const int32_t *acc, const float *multiplier, const float *slope,
                                   const int8_t *residual, ptrdiff_t residual_step, int8_t *output, ptrdiff_t output_step) {
   float floor = (float)(e->clamp.low - e->clamp.zero);
   floor = activation == CK_ACTIVATION_RELU && floor < 0.0f ? 0.0f : floor;
   const int has_floor = floor > (float)(-128 - e->clamp.zero);
   size_t done = 0;
 #define CK_GROUPS(halves, has_floor) \
-  CK_FN(epilogue_groups)(activation, has_residual, halves, has_floor, e, rows, acc, multiplier, slope, residual, residual_step, \
+  CK_FN(epilogue_groups)(activation, has_residual, has_scale, halves, has_floor, e, rows, acc, multiplier, slope, residual, residual_step, \
                          output, output_step, floor)
   if (count == 32) {
     done = has_floor ? CK_GROUPS(2, 1) : CK_GROUPS(2, 0);
@@ -253,12 +259,19 @@ CK_INLINE void CK_FN(epilogue_of)(const ck_activation activation, const int has_
   }
 }
 
+#define CK_EPILOGUE_RUN(activation, has_scale) \
+  if (residual) { \
+    CK_FN(epilogue_of)(activation, 1, has_scale, e, rows, count, acc, multiplier, slope, residual, residual_step, output, output_step); \
+  } else { \
+    CK_FN(epilogue_of)(activation, 0, has_scale, e, rows, count, acc, multiplier, slope, output, 0, output, output_step); \
+  }
+
 #define CK_EPILOGUE_CASE(activation) \
   case activation: \
-    if (residual) { \
-      CK_FN(epilogue_of)(activation, 1, e, rows, count, acc, multiplier, slope, residual, residual_step, output, output_step); \
+    if (e->inverse_scale == 1.0f) { \
+      CK_EPILOGUE_RUN(activation, 0) \
     } else { \
-      CK_FN(epilogue_of)(activation, 0, e, rows, count, acc, multiplier, slope, output, 0, output, output_step); \
+      CK_EPILOGUE_RUN(activation, 1) \
     } \
     break;
 
@@ -282,6 +295,7 @@ static int CK_FN(own_epilogue)(const ck_epilogue *e, size_t rows, size_t count, 
 }
 
 #undef CK_EPILOGUE_CASE
+#undef CK_EPILOGUE_RUN
 
 #include "../portable/kernels.inc"
 

@@ -29,19 +29,15 @@ extension Denoiser {
       made[.again] = outputs[whole.outputs[1].name]
     } else {
       let (body, primary) = (try model.require("body"), try model.require("primary-head"))
-      let features = try host.run(body, [body.inputs[0].name: noisy])[body.outputs[0].name]
-      guard let features, let into = primary.trait("features-port"),
-        let picture = primary.trait("noisy-port"), let cleanPort = primary.trait("clean-port"),
-        let residualPort = primary.trait("residual-port")
+      guard let picture = primary.trait("noisy-port"), let clean = primary.trait("clean-port")
       else { throw ModelError(.missingInput, "the body and the primary head do not fit together") }
-      let head = try host.run(primary, [into: features, picture: noisy])
-      made[.clean] = head[cleanPort]
-      if let auxiliary = model.part("auxiliary-head"), let a = auxiliary.trait("clean-port"),
-        let b = auxiliary.trait("residual-port"), let clean = head[cleanPort],
-        let residual = head[residualPort]
-      {
-        made[.again] = try host.run(auxiliary, [a: clean, b: residual])[auxiliary.outputs[0].name]
-      }
+      let auxiliary = model.part("auxiliary-head")
+      let chain = try model.chain([body, primary, auxiliary].compactMap { $0?.name })
+      var inputs = [body.inputs[0].name: noisy]
+      inputs[picture] = noisy
+      let outputs = try host.run(chain, inputs)
+      made[.clean] = outputs[clean]
+      if let auxiliary { made[.again] = outputs[auxiliary.outputs[0].name] }
     }
     if let part = model.part("mask") {
       made[.mask] = try host.run(part, [part.inputs[0].name: noisy])[part.outputs[0].name]

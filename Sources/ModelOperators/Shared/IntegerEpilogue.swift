@@ -23,9 +23,9 @@ package struct IntegerEpilogue: Sendable {
   package let slopes: [Float]
   package let residual: Residual?
   /// Nil for float32 output.
-  package let zeroPoint: Int32?
-  /// sy of int8 output after a function, 1 elsewhere.
-  package let scale: Float
+  package private(set) var zeroPoint: Int32?
+  /// sy of int8 output after a function or after what would be float32 output, 1 elsewhere.
+  package private(set) var scale: Float
   package let low: Int32
   package let high: Int32
 
@@ -92,6 +92,12 @@ package struct IntegerEpilogue: Sendable {
     }
   }
 
+  /// Makes integers of float32 output, as Quantize does (`Q7`).
+  mutating func store(as parameters: QuantizationParameters) {
+    zeroPoint = parameters.zeroPoint
+    scale = parameters.scale
+  }
+
   /// The value in output steps (int8) or in real units (float32); `residual` is the stored integer, or
   /// the float itself.
   package func scaled(_ accumulator: Int32, channel: Int, residual stored: Float?) -> Float {
@@ -109,9 +115,8 @@ package struct IntegerEpilogue: Sendable {
     case .leaky: t = t < 0 ? t * slopes[channel] : t
     case .function(let epilogue):
       t = FixedFunctions.apply(epilogue, t)
-      if zeroPoint != nil { t = t * (1 / scale) }
     }
-    return t
+    return zeroPoint == nil ? t : t * (1 / scale)
   }
 
   /// The stored output from all accumulators of `shape`, whose channels are along `axis`.

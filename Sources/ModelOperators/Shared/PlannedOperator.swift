@@ -45,6 +45,8 @@ package struct KernelRequest: Sendable {
   }
   package let operands: Operands<Operand>
   package let outputs: [TensorType]
+  /// What is stored of a float32 output 0 of a layer with weights: integers of these parameters, by `Q7`.
+  package let stored: QuantizationParameters?
   /// What most readers of output 0 would like; a kernel that can write either should follow it.
   package let preferredLayout: Layout
   package let tier: KernelTier
@@ -54,11 +56,13 @@ package struct KernelRequest: Sendable {
   package let threads: Int
 
   package init(
-    operands: Operands<Operand>, outputs: [TensorType], preferredLayout: Layout = .rowMajor,
+    operands: Operands<Operand>, outputs: [TensorType], stored: QuantizationParameters? = nil,
+    preferredLayout: Layout = .rowMajor,
     tier: KernelTier, matrices: any MatrixBackend, isExact: Bool, threads: Int
   ) {
     self.operands = operands
     self.outputs = outputs
+    self.stored = stored
     self.preferredLayout = preferredLayout
     self.tier = tier
     self.matrices = matrices

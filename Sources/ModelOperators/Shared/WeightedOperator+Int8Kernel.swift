@@ -45,7 +45,8 @@ struct LayerIntegers: Sendable {
 
 extension WeightedOperator {
   func layerIntegers(_ request: KernelRequest) throws(ModelError) -> LayerIntegers {
-    let layer = try integerLayer(request.facts(), request.outputs[0])
+    var layer = try integerLayer(request.facts(), request.outputs[0])
+    if let stored = request.stored { layer.epilogue.store(as: stored) }
     guard let weight = try request.operands.required(1).fact.constant else {
       throw ModelError(.notQuantizable, "Q6: the weights are not constant")
     }

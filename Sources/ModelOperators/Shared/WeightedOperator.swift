@@ -25,7 +25,7 @@ package protocol WeightedOperator: IntegerOperator {
 package struct IntegerLayer: Sendable {
   package let input: QuantizationParameters
   package let weights: IntegerWeights
-  package let epilogue: IntegerEpilogue
+  package internal(set) var epilogue: IntegerEpilogue
 }
 
 extension WeightedOperator {

@@ -26,7 +26,9 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("The part that is meant, where there are several.", valueName: "part"))
+    help: ArgumentHelp(
+      "The part that is meant, where there are several; A+B are timed as one network.",
+      valueName: "part"))
   var part: String?
 
   @Option(
