@@ -42,6 +42,7 @@ final class PartObserver {
   private let threads: Int
   private var survey: ChannelSurvey?
   private var calibration: Calibration
+  private var moments: LayerMoments?
   /// What forms of layers cost, found once for plans with weights of one noise.
   private var study: (weightNoise: Double, study: PlanStudy)?
 
@@ -79,6 +80,12 @@ final class PartObserver {
     try calibration.observe(inputs)
   }
 
+  /// Takes in a sample of the last round, which shows what the weights of layers multiply.
+  func observeOperands(_ sample: Sample) throws(ModelError) {
+    if moments == nil { moments = LayerMoments(calibration.graph, threads: threads) }
+    try moments?.observe(try prepared.ordered(sample.inputs))
+  }
+
   /// - Parameters:
   ///   - samples: those that a plan is measured on.
   ///   - size: the part's share of the bundle's, where that has a limit.
@@ -91,6 +98,7 @@ final class PartObserver {
       keptFloat: request.keptFloat)
     quantizer.keepFloat(by: family, in: prepared)
     quantizer.grid = request.grid
+    quantizer.moments = moments?.moments ?? [:]
     quantizer.wide =
       request.wide.contains(Conversion.everyLayer)
       ? Set(prepared.nodes.map(\.name)) : request.wide
@@ -293,6 +301,15 @@ extension Conversion {
     }
     for (part, observer) in zip(parts, observers) where observer.samples == 0 {
       throw ModelError(.missingInput, "'\(folder)' holds no sample for part '\(part.name)'")
+    }
+    if rounding == .adaptive {
+      var seen = 0
+      try PartSamples(parts, family, threads: threads).forEach(in: folder, box: box) {
+        (name, sample) throws(ModelError) in
+        seen += 1
+        progress("watching layers", seen)
+        try byName[name]?.observeOperands(sample)
+      }
     }
     if let sketch {
       let known = byName.mapValues(\.sketch)

@@ -67,4 +67,18 @@ extension KernelTier {
       }
     }
   }
+
+  /// Σ over the columns of the products of each row with itself and those before it: a packed lower triangle.
+  ///
+  /// - Parameter x: `[rows, columns]`. No sum may leave 32 bits.
+  package func rowProducts(
+    _ x: UnsafeBufferPointer<Int16>, rows: Int, columns: Int
+  ) -> [Int32] {
+    precondition(x.count == rows * columns)
+    return [Int32](unsafeUninitializedCapacity: rows * (rows + 1) / 2) { sums, count in
+      guard let first = x.baseAddress, let start = sums.baseAddress else { return }
+      table.row_products_s16(rows, columns, first, columns, start)
+      count = sums.count
+    }
+  }
 }

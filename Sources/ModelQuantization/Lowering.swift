@@ -9,6 +9,8 @@ struct Lowering {
   let forms: FormPlan
   private let ranges: [ValueID: ValueRange]
   let rounding: WeightRounding
+  /// Of what layers multiply, by their names.
+  let moments: [String: OperandMoments]
   private let noise: WeightNoise
   /// Of layers whose weights have fewer bits than eight.
   private let grid: @Sendable (_ layer: String) -> WeightGrid?
@@ -30,6 +32,7 @@ struct Lowering {
   ///   - wideRanges: ranges of what layers read at 16 bits.
   init(
     _ source: Graph, forms: FormPlan, ranges: [ValueID: ValueRange], rounding: WeightRounding,
+    moments: [String: OperandMoments] = [:],
     noise: WeightNoise, means: [ValueID: ChannelMeans], wideRanges: [ValueID: ValueRange] = [:],
     grid: @escaping @Sendable (_ layer: String) -> WeightGrid? = { _ in nil }
   ) {
@@ -37,6 +40,7 @@ struct Lowering {
     self.wideRanges = wideRanges
     self.source = source
     self.rounding = rounding
+    self.moments = moments
     self.noise = noise
     self.means = means
     self.forms = forms
@@ -204,11 +208,12 @@ struct Lowering {
     }
     let stored = WeightQuantization.weights(
       weight, axis: op.weightChannelAxis, bias: bias, input: input, rounding: rounding,
-      coarsest: coarsest, grid: grid(node.name))
+      coarsest: coarsest, grid: grid(node.name),
+      adaptive: moments[node.name].flatMap { AdaptiveRounding($0) })
     var operands: [ValueID?] = [
       x, target.addConstant(stored, named: source[weightID].name),
     ]
-    if rounding == .corrected, let own = means[first] {
+    if rounding.correctsBiases, let own = means[first] {
       let correction = BiasCorrection(op: op, weight: weight, stored: stored, means: own)
       bias = try correction.corrected(bias) ?? bias
     }

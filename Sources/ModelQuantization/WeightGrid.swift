@@ -38,7 +38,7 @@ package struct WeightGrid: Sendable, Hashable {
     made.reserveCapacity(row.count)
     row.withUnsafeBufferPointer { row in
       for start in stride(from: 0, to: row.count, by: group) {
-        let block = UnsafeBufferPointer(rebasing: row[start..<min(start + group, row.count)])
+        let block = row[start..<min(start + group, row.count)]
         let factor = multiplier(of: block, scale: scale)
         for value in block {
           made.append(Int8(steps(Double(value) / (scale * Double(factor))) * Double(factor)))
@@ -48,12 +48,13 @@ package struct WeightGrid: Sendable, Hashable {
     return made
   }
 
-  private func steps(_ value: Double) -> Double {
+  func steps(_ value: Double) -> Double {
     min(max(value.rounded(.toNearestOrEven), -Double(quotient)), Double(quotient))
   }
 
   /// The multiplier of least error, the least of equals.
-  private func multiplier(of block: UnsafeBufferPointer<Float>, scale: Double) -> Int {
+  func multiplier<Block: Collection>(of block: Block, scale: Double) -> Int
+  where Block.Element: BinaryFloatingPoint {
     var best = (factor: 1, error: Double.infinity)
     for factor in 1...multiplier {
       let step = scale * Double(factor)

@@ -13,9 +13,11 @@ enum WeightQuantization {
   /// - Parameters:
   ///   - coarsest: a step that weights need not be finer than (`Q57`).
   ///   - grid: where weights have fewer bits than eight (`Q68`).
+  ///   - adaptive: where the weights of a channel make up for each other (`Q70`).
   static func weights(
     _ tensor: Tensor, axis: Int, bias: Tensor?, input: QuantizationParameters,
-    rounding: WeightRounding, coarsest: Double? = nil, grid: WeightGrid? = nil
+    rounding: WeightRounding, coarsest: Double? = nil, grid: WeightGrid? = nil,
+    adaptive: AdaptiveRounding? = nil
   ) -> Tensor {
     let shape = tensor.shape
     let channels = shape[axis]
@@ -42,7 +44,9 @@ enum WeightQuantization {
           }
         }
         let stored = scale > 0 ? Float(max(scale, 0x1p-100)) : 1
-        return (stored, grid?.integers(row, scale: Double(stored)) ?? integers(row, scale: stored))
+        let step = Double(stored)
+        if let adaptive { return (stored, adaptive.integers(row, scale: step, grid)) }
+        return (stored, grid?.integers(row, scale: step) ?? integers(row, scale: stored))
       }
     }.flatMap { $0 }
     let scales = rows.map(\.scale)

@@ -73,6 +73,26 @@ import Testing
     }
   }
 
+  @Test(arguments: KernelTier.available) func rowsAreMultipliedWithEachOther(tier: KernelTier) {
+    var samples = Samples(5)
+    for (rows, columns) in [(1, 1), (3, 16), (7, 33), (128, 256)] {
+      let values = samples.floats(rows * columns, -2047...2047).map { Int16($0) }
+      let made = values.withUnsafeBufferPointer {
+        tier.rowProducts($0, rows: rows, columns: columns)
+      }
+      var expected: [Int32] = []
+      for i in 0..<rows {
+        for j in 0...i {
+          expected.append(
+            (0..<columns).reduce(0) {
+              $0 + Int32(values[i * columns + $1]) * Int32(values[j * columns + $1])
+            })
+        }
+      }
+      #expect(made == expected)
+    }
+  }
+
   @Test func everyTierGivesTheSameMoments() {
     let values = Self.values(3 * 5 * 1000)
     let made = KernelTier.available.map { tier in

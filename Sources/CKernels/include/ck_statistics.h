@@ -26,4 +26,9 @@ typedef void (*ck_channel_moments_f32_fn)(size_t blocks, size_t channels, size_t
                                           ptrdiff_t block_stride, ptrdiff_t channel_stride, int64_t *_Nonnull sums,
                                           double *_Nonnull squares, int64_t *_Nonnull counts);
 
+/* sums[i (i + 1) / 2 + j] = sum of x[i] * x[j] over the columns, for all j <= i below `rows`: products of rows with each other. No sum may
+ * leave 32 bits. */
+typedef void (*ck_row_products_s16_fn)(size_t rows, size_t columns, const int16_t *_Nonnull x, ptrdiff_t x_row,
+                                       int32_t *_Nonnull sums);
+
 #endif

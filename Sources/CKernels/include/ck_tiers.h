@@ -76,6 +76,7 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
   ck_extremes_f32_fn _Nonnull extremes_f32;
   ck_histogram_f32_fn _Nonnull histogram_f32;
   ck_channel_moments_f32_fn _Nonnull channel_moments_f32;
+  ck_row_products_s16_fn _Nonnull row_products_s16;
 } ck_kernels;
 
 /* The kernels of a tier, or NULL if this build or this processor lacks it. */

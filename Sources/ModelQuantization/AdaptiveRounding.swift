@@ -1,0 +1,87 @@
+import TensorCore
+
+/// Rounds the weights of a channel one after another, each making up for the errors of those before it (`Q70`): with H the mean
+/// products of what they multiply, this keeps eᵀ·H·e small, the power of what the errors e add to a sum. The idea is that of Frantar
+/// et al., GPTQ, 2022.
+struct AdaptiveRounding: Sendable {
+  /// Of the mean of the diagonal, what is added to it, so that weights that nothing was multiplied with move little.
+  static let damping = 0.01
+
+  /// For each block of weights V, row-major, where H = V·D·Vᵀ and V is an upper triangle with ones on its diagonal.
+  private let factors: [[Double]]
+  private let ranges: [Range<Int>]
+
+  /// - Parameter divisors: what the operand's channels are divided by since the moments were taken.
+  init(_ moments: OperandMoments, divisors: [Float]? = nil) {
+    ranges = OperandMoments.ranges(moments.weights)
+    let taps = divisors.map { moments.weights / max($0.count, 1) } ?? 1
+    factors = zip(moments.blocks, ranges).map { sums, range in
+      let scales = range.map { place in divisors.map { 1 / Double($0[place / taps]) } ?? 1 }
+      return Self.factor(sums, scales)
+    }
+  }
+
+  /// The integers of a channel's weights, in steps of `scale`.
+  func integers(_ row: [Float], scale: Double, _ grid: WeightGrid?) -> [Int8] {
+    var made: [Int8] = []
+    made.reserveCapacity(row.count)
+    var multiplier = 1.0
+    for (factor, range) in zip(factors, ranges) {
+      let count = range.count
+      var wanted = row[range].map { Double($0) }
+      for index in 0..<count {
+        let integer: Double
+        if let grid {
+          if index % grid.group == 0 {
+            let group = wanted[index..<min(index + grid.group, count)]
+            multiplier = Double(grid.multiplier(of: group, scale: scale))
+          }
+          integer = grid.steps(wanted[index] / (scale * multiplier)) * multiplier
+        } else {
+          integer = min(max((wanted[index] / scale).rounded(.toNearestOrEven), -127), 127)
+        }
+        made.append(Int8(integer))
+        // What the later ones make up for is the whole error, of which those before already took their part.
+        let error = Double(row[range.lowerBound + index]) - integer * scale
+        wanted.withUnsafeMutableBufferPointer { wanted in
+          factor.withUnsafeBufferPointer { factor in
+            for later in index + 1..<count {
+              wanted[later] += error * factor[index * count + later]
+            }
+          }
+        }
+      }
+    }
+    return made
+  }
+
+  /// V of the damped moments of a block.
+  private static func factor(_ sums: [Int64], _ scales: [Double]) -> [Double] {
+    let count = scales.count
+    // Row-major; only the lower triangle is there.
+    var rest = [Double](repeating: 0, count: count * count)
+    var place = 0
+    for row in 0..<count {
+      for column in 0...row {
+        rest[row * count + column] = Double(sums[place]) * scales[row] * scales[column]
+        place += 1
+      }
+    }
+    let mean = (0..<count).reduce(0) { $0 + rest[$1 * count + $1] } / Double(count)
+    var factor = [Double](repeating: 0, count: count * count)
+    guard mean > 0, mean.isFinite else { return factor }
+    for index in 0..<count { rest[index * count + index] += damping * mean }
+    rest.withUnsafeMutableBufferPointer { rest in
+      for last in stride(from: count - 1, to: 0, by: -1) {
+        let own = last * count
+        let pivot = max(rest[own + last], damping * mean * 1e-3)
+        for row in 0..<last {
+          let share = rest[own + row] / pivot
+          factor[row * count + last] = share
+          for column in 0...row { rest[row * count + column] -= share * rest[own + column] }
+        }
+      }
+    }
+    return factor
+  }
+}

@@ -1,0 +1,56 @@
+import ModelIR
+import ModelKernels
+import ModelOperators
+import TensorCore
+
+/// Mean products of the numbers that the weights of an output channel multiply, in blocks along the diagonal: how errors of some weights
+/// can make up for those of others (`Q70`). Sums of whole numbers, so that neither the order of samples nor the CPU matters.
+package struct OperandMoments: Sendable {
+  /// Neighbouring weights whose errors are seen together.
+  static let block = 128
+  /// Elements of each channel of a sample's output that are looked at.
+  static let most = 256
+  /// Numbers are taken to 12 bits of the sample's greatest.
+  private static let greatest: Float = 2047
+  /// Steps of a sum in 1.
+  private static let steps = 0x1p30
+
+  /// Of a channel.
+  let weights: Int
+  /// Packed lower triangles of Σ x·xᵀ in ``steps``, each sample's mean by itself.
+  private(set) var blocks: [[Int64]]
+
+  /// The weights of each block.
+  static func ranges(_ weights: Int) -> [Range<Int>] {
+    stride(from: 0, to: weights, by: block).map { $0..<min($0 + block, weights) }
+  }
+
+  /// Those of one sample; nil where the operand is not one for all channels, or has nothing finite but zeros.
+  init?(
+    _ operand: Tensor, of op: any WeightedOperator, weight: Shape
+  ) throws(ModelError) {
+    guard let seen = try op.operandColumns(operand, weight: weight, most: Self.most),
+      let magnitude = seen.values.map(abs).max(), magnitude > 0x1p-40, magnitude < 0x1p15
+    else { return nil }
+    weights = seen.rows
+    let step = magnitude / Self.greatest
+    let numbers = seen.values.map { Int16(($0 / step).rounded(.toNearestOrEven)) }
+    let share = Double(step) * Double(step) * Self.steps / Double(seen.columns)
+    blocks = numbers.withUnsafeBufferPointer { numbers in
+      Self.ranges(seen.rows).map { range in
+        let rows = UnsafeBufferPointer(
+          rebasing: numbers[range.lowerBound * seen.columns..<range.upperBound * seen.columns])
+        return KernelTier.best.rowProducts(rows, rows: range.count, columns: seen.columns)
+          .map { Int64((Double($0) * share).rounded(.toNearestOrEven)) }
+      }
+    }
+  }
+
+  /// Adds those of another sample of the same layer.
+  mutating func add(_ other: OperandMoments) {
+    guard other.weights == weights else { return }
+    for index in blocks.indices {
+      for place in blocks[index].indices { blocks[index][place] &+= other.blocks[index][place] }
+    }
+  }
+}
