@@ -12,7 +12,8 @@ struct ExecutionArguments: ParsableArguments {
   @Option(name: .long, help: "Threads to run on.")
   var threads = 1
 
-  @Option(name: .long, help: "Integer kernels to use: scalar, avx2, avxvnni, avx512vnni or neondot.")
+  @Option(
+    name: .long, help: "Integer kernels to use: scalar, avx2, avxvnni, avx512vnni or neondot.")
   var tier: String?
 
   @Flag(name: .long, help: "Run by plain loops instead of a plan: slow and obviously right.")
