@@ -125,7 +125,7 @@ static void rows(const ck_kernels *k) {
 }
 
 int main(void) {
-  for (int isa = 0; isa <= CK_ISA_NEON_DOT; isa++) {
+  for (int isa = 0; isa <= CK_ISA_AVX_VNNI; isa++) {
     const ck_kernels *k = ck_kernels_for((ck_isa)isa);
     if (k) {
       state = 1;
