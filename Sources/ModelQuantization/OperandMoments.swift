@@ -25,13 +25,17 @@ package struct OperandMoments: Sendable {
     stride(from: 0, to: weights, by: block).map { $0..<min($0 + block, weights) }
   }
 
-  /// Those of one sample; nil where the operand is not one for all channels, or has nothing finite but zeros.
+  /// Those of one sample; nil where the operand is not one for all channels, has values that are not finite, or nothing but zeros.
   init?(
     _ operand: Tensor, of op: any WeightedOperator, weight: Shape
   ) throws(ModelError) {
-    guard let seen = try op.operandColumns(operand, weight: weight, most: Self.most),
-      let magnitude = seen.values.map(abs).max(), magnitude > 0x1p-40, magnitude < 0x1p15
-    else { return nil }
+    guard let seen = try op.operandColumns(operand, weight: weight, most: Self.most) else {
+      return nil
+    }
+    let extremes = seen.values.withUnsafeBufferPointer { KernelTier.best.extremes($0) }
+    guard extremes.notFinite == 0, let range = extremes.range else { return nil }
+    let magnitude = max(abs(range.lowerBound), abs(range.upperBound))
+    guard magnitude > 0x1p-40, magnitude < 0x1p15 else { return nil }
     weights = seen.rows
     let step = magnitude / Self.greatest
     let numbers = seen.values.map { Int16(($0 / step).rounded(.toNearestOrEven)) }

@@ -113,6 +113,10 @@ import Testing
       try OperandMoments(x, of: TransposedConvolution(), weight: try Shape([4, 2, 2, 2])) == nil)
     let zeros = Tensor(try Shape([3, 4]), [Float](repeating: 0, count: 12))
     #expect(try OperandMoments(zeros, of: Linear(), weight: try Shape([4, 2])) == nil)
+    for odd in [.nan, .infinity] as [Float] {
+      let x = Tensor(try Shape([1, 4]), [1, odd, 2, 3])
+      #expect(try OperandMoments(x, of: Linear(), weight: try Shape([4, 2])) == nil)
+    }
   }
 
   @Test func adaptedWeightsLoseLess() throws {
