@@ -268,13 +268,21 @@ extension Conversion {
     }
     let byName = Dictionary(
       zip(parts.map(\.name), observers), uniquingKeysWith: { $1 })
-    if balance != .none {
+    /// Lets every sample pass once more.
+    func round(
+      _ step: String, _ watch: @escaping (PartObserver, Sample) throws(ModelError) -> Void
+    ) throws(ModelError) {
       var seen = 0
       try PartSamples(parts, family, threads: threads).forEach(in: folder, box: box) {
         (name, sample) throws(ModelError) in
         seen += 1
-        progress("surveying", seen)
-        try byName[name]?.survey(sample)
+        progress(step, seen)
+        if let observer = byName[name] { try watch(observer, sample) }
+      }
+    }
+    if balance != .none {
+      try round("surveying") { (observer, sample) throws(ModelError) in
+        try observer.survey(sample)
       }
       for observer in observers { try observer.balance() }
     }
@@ -303,12 +311,8 @@ extension Conversion {
       throw ModelError(.missingInput, "'\(folder)' holds no sample for part '\(part.name)'")
     }
     if rounding == .adaptive {
-      var seen = 0
-      try PartSamples(parts, family, threads: threads).forEach(in: folder, box: box) {
-        (name, sample) throws(ModelError) in
-        seen += 1
-        progress("watching layers", seen)
-        try byName[name]?.observeOperands(sample)
+      try round("watching layers") { (observer, sample) throws(ModelError) in
+        try observer.observeOperands(sample)
       }
     }
     if let sketch {

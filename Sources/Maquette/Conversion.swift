@@ -272,9 +272,7 @@ package struct Conversion: Sendable {
     let options = ExecutionOptions(threads: threads)
     var runner = try Runner(graph, options)
     var reference = try Runner(float.graph, options)
-    let demands = Dictionary(
-      (family?.agreements(onPart: part.name) ?? []).map { ($0.output, $0) },
-      uniquingKeysWith: { $1 })
+    let demands = family?.demands(onPart: part.name) ?? [:]
     for sample in samples {
       let expected = try during("running '\(sample.name)'") { () throws(ModelError) in
         try reference.run(sample.inputs)

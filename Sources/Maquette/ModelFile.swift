@@ -205,8 +205,7 @@ struct ModelFile {
 
   /// What the family demands of a part's outputs.
   func demands(on part: ModelPart) -> [String: ModelFamily.Agreement] {
-    let agreements = family?.agreements(onPart: part.name) ?? []
-    return Dictionary(agreements.map { ($0.output, $0) }, uniquingKeysWith: { $1 })
+    family?.demands(onPart: part.name) ?? [:]
   }
 
   /// The files that the model came from: those that a bundle recorded, or this one.

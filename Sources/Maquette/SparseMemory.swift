@@ -46,21 +46,28 @@ struct SparseMemory: Encodable, Sendable {
   ) throws(ModelError) -> [ModelPart] {
     var found = false
     let made = try parts.map { (part) throws(ModelError) in
+      let rewritten = try Rewriting(SetLeastShare(share: leastShare))
+        .run(on: part.graph, limit: .max)
+      found = found || !rewritten.sites.isEmpty
       var part = part
-      part.graph = try part.graph.rebuilt { (node, operands, new) throws(ModelError) in
-        guard var op = node.op as? MemoryRead else { return nil }
-        found = true
-        op.leastShare = leastShare
-        return try new.append(
-          op, named: node.name, to: operands, origin: node.origin,
-          outputNames: node.outputs.map { part.graph[$0].name },
-          quantizedAs: part.graph.quantizations(of: node))
-      }
+      part.graph = rewritten.graph
       return part
     }
     guard found else {
       throw ModelError(.usage, "--least-share: the model has no memory that Maquette knows")
     }
     return made
+  }
+}
+
+/// Gives every memory a least share.
+private struct SetLeastShare: Rewrite {
+  static let name = "set-least-share"
+  let share: Float
+
+  func replacement(for node: Node, at site: inout RewriteSite) throws(ModelError) -> [ValueID]? {
+    guard var op = node.op as? MemoryRead else { return nil }
+    op.leastShare = share
+    return try site.replace(node, by: op, to: site.operands)
   }
 }

@@ -29,6 +29,11 @@ package struct FamilyModel: Sendable {
     parts.first { $0.name == name }.map(family.agreements) ?? []
   }
 
+  /// The same by output.
+  package func demands(onPart name: String) -> [String: ModelFamily.Agreement] {
+    Dictionary(agreements(onPart: name).map { ($0.output, $0) }, uniquingKeysWith: { $1 })
+  }
+
   /// A named input or output with its type.
   package struct Port: Sendable {
     package let name: String

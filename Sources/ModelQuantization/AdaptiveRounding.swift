@@ -11,14 +11,9 @@ struct AdaptiveRounding: Sendable {
   private let factors: [[Double]]
   private let ranges: [Range<Int>]
 
-  /// - Parameter divisors: what the operand's channels are divided by since the moments were taken.
-  init(_ moments: OperandMoments, divisors: [Float]? = nil) {
+  init(_ moments: OperandMoments) {
     ranges = OperandMoments.ranges(moments.weights)
-    let taps = divisors.map { moments.weights / max($0.count, 1) } ?? 1
-    factors = zip(moments.blocks, ranges).map { sums, range in
-      let scales = range.map { place in divisors.map { 1 / Double($0[place / taps]) } ?? 1 }
-      return Self.factor(sums, scales)
-    }
+    factors = zip(moments.blocks, ranges).map { Self.factor($0, count: $1.count) }
   }
 
   /// The integers of a channel's weights, in steps of `scale`.
@@ -56,14 +51,13 @@ struct AdaptiveRounding: Sendable {
   }
 
   /// V of the damped moments of a block.
-  private static func factor(_ sums: [Int64], _ scales: [Double]) -> [Double] {
-    let count = scales.count
+  private static func factor(_ sums: [Int64], count: Int) -> [Double] {
     // Row-major; only the lower triangle is there.
     var rest = [Double](repeating: 0, count: count * count)
     var place = 0
     for row in 0..<count {
       for column in 0...row {
-        rest[row * count + column] = Double(sums[place]) * scales[row] * scales[column]
+        rest[row * count + column] = Double(sums[place])
         place += 1
       }
     }
