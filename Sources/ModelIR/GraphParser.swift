@@ -194,7 +194,8 @@ struct GraphParser {
         code: .invalidGraph)
     }
     for (id, definition) in zip(made, definitions) {
-      if let type = definition.type, type != graph.type(id) {
+      // A type may say less than inference knows, which learns.
+      if let type = definition.type, (try? type.joined(with: graph.type(id))) != type {
         let inferred = TensorText.type(graph.type(id), limit: nil)
         throw definition.place.error(
           "%\(definition.label) is \(inferred), not \(TensorText.type(type, limit: nil))",

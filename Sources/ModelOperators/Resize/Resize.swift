@@ -88,10 +88,7 @@ extension Resize {
         throw ModelError(.invalidValue, "RZ4: scales \(factors) for \(axes.count) axes")
       }
       for (axis, factor) in zip(axes, factors) where factor != 1 {
-        result[axis] =
-          try dimensions[axis].value.map { (extent) throws(ModelError) in
-            .fixed(try Resize.scaled(extent, by: factor))
-          } ?? .unknown
+        result[axis] = try Resize.scaled(dimensions[axis], by: factor)
       }
     } else if let sizes {
       guard let extents = sizes.extents, aspect == .stretch || sizes.constant != nil else {
@@ -117,6 +114,18 @@ extension Resize {
   private static func present(_ operand: Fact?) -> Fact? {
     guard let operand, operand.type.shape?.count != 0 else { return nil }
     return operand
+  }
+
+  /// What becomes of an extent. One with a name has another, which says how it came about: what is resampled alike has equal
+  /// extents.
+  private static func scaled(
+    _ extent: Dimension, by factor: Float
+  ) throws(ModelError) -> Dimension {
+    switch extent {
+    case .fixed(let value): .fixed(try scaled(value, by: factor))
+    case .symbol(let name): .symbol("\(name)*\(factor)")
+    case .unknown: .unknown
+    }
   }
 
   private static func scaled(_ extent: Int, by factor: Float) throws(ModelError) -> Int {
