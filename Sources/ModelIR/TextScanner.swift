@@ -84,7 +84,10 @@ struct TextScanner {
 
   mutating func take(_ token: StaticString) -> Bool {
     skip()
-    let matches = token.withUTF8Buffer { bytes[position...].starts(with: $0) }
+    let matches = token.withUTF8Buffer { token in
+      token.count <= bytes.count - position
+        && token.indices.allSatisfy { bytes[position + $0] == token[$0] }
+    }
     guard matches else { return false }
     position += token.utf8CodeUnitCount
     switch bytes[position - 1] {

@@ -175,7 +175,8 @@ extension KernelTier {
 // MARK: - Matrices
 
 extension KernelTier {
-  /// C = A·B, or C += A·B where `accumulate`, each element summed over k in order (`Q29`).
+  /// C = A·B, or C += A·B where `accumulate`, each element summed over k in order (`Q29`); products are not rounded before they are
+  /// added where `isFused` and the tier can.
   ///
   /// A is m×k, B is k×n, C is m×n, row-major with these row strides; transposed operands are stored
   /// the other way round. Columns `columns` and rows `rows` of C are computed, so that calls on
@@ -184,12 +185,13 @@ extension KernelTier {
     m: Int, n: Int, k: Int,
     a: UnsafePointer<Float>, aStride: Int, transposeA: Bool = false,
     b: UnsafePointer<Float>, bStride: Int, transposeB: Bool = false,
-    c: UnsafeMutablePointer<Float>, cStride: Int, accumulate: Bool = false,
+    c: UnsafeMutablePointer<Float>, cStride: Int, accumulate: Bool = false, isFused: Bool = false,
     rows: Range<Int>? = nil, columns: Range<Int>? = nil
   ) {
     var product = ck_gemm_f32(
       m: m, n: n, k: k, a: a, a_row: transposeA ? 1 : aStride, a_column: transposeA ? aStride : 1,
       b: b, b_row: bStride, b_transposed: transposeB ? 1 : 0, accumulate: accumulate ? 1 : 0,
+      fused: isFused ? 1 : 0,
       row_bias: nil, column_bias: nil, c: c, c_row: cStride)
     let rows = rows ?? 0..<m
     let columns = columns ?? 0..<n

@@ -49,6 +49,7 @@ package final class PackedWeights: @unchecked Sendable {
     into memory: AlignedMemory, at offset: Int, _ scratch: ScratchMemory
   ) throws(ModelError) {
     let target = memory.address + offset
+    ck_take_pages(target, byteCount)
     try fill?(target, scratch)
     fill = nil
     self.memory = memory

@@ -41,12 +41,16 @@ package struct OpenBLASMatrices: MatrixBackend {
   }
 }
 
-/// Float32 matrix products in one fixed order: each element is the sum over k, in order, of products
-/// that are rounded before they are added (`Q29`). The same bits everywhere.
-package struct ExactMatrices: MatrixBackend {
+/// Float32 matrix products by the kernels of a tier: each element is the sum over k, in order.
+package struct TierMatrices: MatrixBackend {
   private let tier: KernelTier
+  private let isFused: Bool
 
-  package init(tier: KernelTier) { self.tier = tier }
+  /// - Parameter isFused: products need not be rounded before they are added; else the bits are those of `Q29`, the same everywhere.
+  package init(tier: KernelTier, isFused: Bool) {
+    self.tier = tier
+    self.isFused = isFused
+  }
 
   package func multiply(
     m: Int, n: Int, k: Int,
@@ -56,6 +60,6 @@ package struct ExactMatrices: MatrixBackend {
   ) {
     tier.multiply(
       m: m, n: n, k: k, a: a, aStride: aStride, transposeA: transposeA, b: b, bStride: bStride,
-      transposeB: transposeB, c: c, cStride: cStride, accumulate: accumulate)
+      transposeB: transposeB, c: c, cStride: cStride, accumulate: accumulate, isFused: isFused)
   }
 }

@@ -115,7 +115,7 @@ private struct PlanBuilder {
     isExact = options.isExact(for: graph)
     matrices =
       isExact || !OpenBLASMatrices.suits(options.tier)
-      ? ExactMatrices(tier: options.tier) : OpenBLASMatrices()
+      ? TierMatrices(tier: options.tier, isFused: !isExact) : OpenBLASMatrices()
     var live = Set(graph.outputs.map(\.value.index))
     for node in graph.nodes.reversed()
     where node.outputs.contains(where: { live.contains($0.index) }) {

@@ -148,7 +148,10 @@ import Testing
 
   @Test(arguments: KernelTier.available) func productsAreSummedInOrder(tier: KernelTier) {
     var samples = Samples(3)
-    for (m, n, k) in [(1, 1, 1), (3, 5, 0), (7, 33, 20), (9, 16, 300), (12, 64, 31), (2, 70, 260)] {
+    for (m, n, k) in [
+      (1, 1, 1), (3, 5, 0), (7, 33, 20), (9, 16, 300), (12, 64, 31), (2, 70, 260), (6, 8, 3),
+      (27, 40, 64),
+    ] {
       for (transposeA, transposeB, accumulate) in [
         (false, false, false), (true, false, true), (false, true, false), (true, true, true),
       ] {
@@ -172,6 +175,14 @@ import Testing
           }
         }
         #expect(c == expected, "\(m)×\(n)×\(k)")
+        c = start
+        tier.multiply(
+          m: m, n: n, k: k, a: a, aStride: transposeA ? m : k, transposeA: transposeA, b: b,
+          bStride: transposeB ? k : n, transposeB: transposeB, c: &c, cStride: n,
+          accumulate: accumulate, isFused: true)
+        let bound = Float(k + 1) * 4 * Float.ulpOfOne
+        let isClose = zip(c, expected).allSatisfy { abs($0 - $1) <= bound }
+        #expect(isClose, "\(m)×\(n)×\(k), fused")
       }
     }
   }

@@ -147,6 +147,24 @@ import Testing
     }
   }
 
+  /// Layers whose recurrent weights are multiplied in several pieces.
+  @Test(arguments: [1, 3]) func wideRecurrences(batch: Int) throws {
+    var samples = Samples(7)
+    let (time, features, hidden) = (4, 6, 250)
+    func operands(_ gates: Int) throws -> [Tensor?] {
+      [
+        try samples.tensor([time, batch, features]),
+        try samples.tensor([1, gates * hidden, features]),
+        try samples.tensor([1, gates * hidden, hidden]),
+        try samples.tensor([1, 2 * gates * hidden]),
+      ]
+    }
+    for resetsAfter in [false, true] {
+      try expectAgreement(GRU(Recurrence(), resetsAfter: resetsAfter), try operands(3))
+    }
+    try expectAgreement(LSTM(Recurrence()), try operands(4))
+  }
+
   @Test(arguments: 0..<16) func attention(seed: Int) throws {
     var samples = Samples(UInt64(seed))
     var op = Attention()

@@ -19,6 +19,7 @@ typedef struct ck_gemm_f32 {
   ptrdiff_t b_row;
   int b_transposed;
   int accumulate;
+  int fused; /* as in ck_conv_f32 */
   const float *_Nullable row_bias;    /* [m] */
   const float *_Nullable column_bias; /* [n] */
   float *_Nonnull c;

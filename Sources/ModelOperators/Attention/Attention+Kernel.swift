@@ -102,7 +102,11 @@ private struct AttentionKernel: Sendable {
     } else {
       for i in 0..<count { scores[i] *= factor }
     }
-    for (index, row) in rows.enumerated() {
+    if seesAll {
+      request.tier.softmax(
+        rows: rows.count, columns: columns, scores, row: columns, to: scores, row: columns)
+    }
+    for (index, row) in rows.enumerated() where !seesAll {
       let line = scores + index * columns
       guard mask(line, frame, n, head, row) else {
         line.update(repeating: 0, count: columns)
@@ -118,12 +122,16 @@ private struct AttentionKernel: Sendable {
       cStride: result.strides.row, accumulate: false)
   }
 
+  /// Whether every query sees every key.
+  private var seesAll: Bool {
+    maskStrides.isEmpty && !op.causal && op.leftWindow < 0 && op.rightWindow < 0
+  }
+
   /// Adds the mask to one line of scores; false where nothing is left to attend to.
   private func mask(
     _ line: UnsafeMutablePointer<Float>, _ frame: KernelFrame, _ n: Int, _ head: Int, _ row: Int
   ) -> Bool {
     let columns = key.length
-    if maskStrides.isEmpty && !op.causal && op.leftWindow < 0 && op.rightWindow < 0 { return true }
     var isOpen = false
     var start = 0
     if !maskStrides.isEmpty {

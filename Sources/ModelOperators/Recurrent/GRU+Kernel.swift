@@ -7,7 +7,7 @@ import TensorCore
 extension GRU: PlannedOperator {
   package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
     let resetsAfter = resetsAfter
-    return try FloatRecurrentKernel(self, request)?.plan { step in
+    return try FloatRecurrentKernel(self, request)?.plan(lastGateApart: !resetsAfter) { step in
       GRU.step(step, resetsAfter: resetsAfter)
     }
   }
@@ -16,9 +16,8 @@ extension GRU: PlannedOperator {
     let (units, rows) = (step.hidden, 3 * step.hidden)
     let bias = step.bias
     let recurrentBias = step.bias + rows
-    // After the states there is room for two rows of hidden units for each of the batch.
+    // A layer without a cell state has room for one.
     let reset = step.c
-    let product = step.c + step.batch * units
     for n in 0..<step.batch {
       let x = step.input + n * step.inputPitch
       let r = step.recurrent + n * rows
@@ -28,23 +27,14 @@ extension GRU: PlannedOperator {
       let h = step.h + n * units
       for i in 0..<units { reset[n * units + i] = x[units + i] * h[i] }
     }
-    if !resetsAfter { step.multiply(2, reset, product) }
+    if !resetsAfter { step.multiplyLast(reset) }
     for n in 0..<step.batch {
       let z = step.input + n * step.inputPitch
       let candidate = z + 2 * units
-      if resetsAfter {
-        let r = step.recurrent + n * rows + 2 * units
-        for i in 0..<units {
-          candidate[i] =
-            (candidate[i] + bias[2 * units + i]) + z[units + i]
-            * (r[i] + recurrentBias[2 * units + i])
-        }
-      } else {
-        let r = product + n * units
-        for i in 0..<units {
-          candidate[i] =
-            (candidate[i] + bias[2 * units + i]) + (r[i] + recurrentBias[2 * units + i])
-        }
+      let r = step.recurrent + n * rows + 2 * units
+      for i in 0..<units {
+        let (x, h) = (candidate[i] + bias[2 * units + i], r[i] + recurrentBias[2 * units + i])
+        candidate[i] = x + (resetsAfter ? z[units + i] * h : h)
       }
       step.tier.apply(.tanh, count: units, candidate, to: candidate)
       let h = step.h + n * units

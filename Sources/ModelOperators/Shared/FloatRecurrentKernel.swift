@@ -12,13 +12,13 @@ struct FloatRecurrentStep {
   let inputPitch: Int
   /// Biases of W x, then of R h.
   let bias: UnsafePointer<Float>
-  /// R h of every gate, without bias, one row after the other.
+  /// R h of every gate, or of all but the last, without bias, one row after the other.
   let recurrent: UnsafeMutablePointer<Float>
   /// The states; the first is the output. They are replaced.
   let h: UnsafeMutablePointer<Float>
   let c: UnsafeMutablePointer<Float>
-  /// R g of one gate for any row vectors g [batch × hidden], into a buffer of rows of `hidden`.
-  let multiply: (_ gate: Int, _ g: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>) -> Void
+  /// R g of the last gate for any row vectors g [batch × hidden], in place of what ``recurrent`` holds of it.
+  let multiplyLast: (_ g: UnsafePointer<Float>) -> Void
 }
 
 /// A recurrent layer with constant weights, zero or given initial states and the default functions:
@@ -32,8 +32,8 @@ struct FloatRecurrentKernel: Sendable {
   private let features: Int
   private let recurrence: Recurrence
   private let bias: KernelMemory
-  /// R of each direction, transposed: [hidden][gates · hidden].
-  private let transposed: KernelMemory
+  private let weights: Tensor
+  private let recurrentWeights: Tensor
   private let request: KernelRequest
 
   /// Nil where the layer is not of this sort.
@@ -44,7 +44,7 @@ struct FloatRecurrentKernel: Sendable {
     recurrence = op.recurrence
     guard request.isFloat32, recurrence.activations.isEmpty, recurrence.clip == nil,
       request.operands.optional(4) == nil, request.operands.optional(7) == nil,
-      let weights = r.fact.constant?.floats(), x.count > 0
+      let weights = w.fact.constant, let recurrentWeights = r.fact.constant, x.count > 0
     else { return nil }
     if let operand = request.operands.optional(3), operand.fact.constant == nil { return nil }
     gates = Op.gates
@@ -56,57 +56,111 @@ struct FloatRecurrentKernel: Sendable {
     let directions = recurrence.direction.count
     let given = request.operands.optional(3)?.fact.constant?.floats()
     bias = KernelMemory(given ?? [Float](repeating: 0, count: 2 * rows * directions))
-    let (units, count) = (hidden, directions)
-    transposed = KernelMemory(byteCount: directions * rows * hidden * 4) { target in
-      let to = target.assumingMemoryBound(to: Float.self)
-      for d in 0..<count {
-        for row in 0..<rows {
-          for unit in 0..<units {
-            to[(d * units + unit) * rows + row] = weights[(d * rows + row) * units + unit]
-          }
-        }
-      }
-    }
     guard w.shape.count == directions * rows * features else { return nil }
+    self.weights = weights
+    self.recurrentWeights = recurrentWeights
     self.request = request
   }
 
-  func plan(_ step: @escaping @Sendable (FloatRecurrentStep) -> Void) -> PlannedKernel {
+  /// The products of one direction, their weights packed: W x of every gate for all times, and R h of one time, a piece of the
+  /// rows of R at a time, those of the last gate apart where they are wanted apart.
+  private struct Products: Sendable {
+    let input: FloatConvolution
+    let state: [FloatConvolution]
+    let last: [FloatConvolution]
+    var packed: [PackedWeights] { ([input] + state + last).compactMap(\.packed) }
+    var stateScratch: Int {
+      alignedByteCount((state + last).map(\.scratchByteCount).max() ?? 0)
+    }
+  }
+
+  /// Bytes of R that a piece has at most, where it has more than one block of rows. Times go through the pieces there and back,
+  /// so that those read last are still in cache.
+  private static let pieceByteCount = 1 << 19
+
+  private func products(_ d: Int, lastGateApart: Bool) -> Products {
+    let block = IntegerConvolution.channelBlock
+    let rows = max(FloatRecurrentKernel.pieceByteCount / max(4 * hidden * block, 1), 1) * block
+    func pieces(_ range: Range<Int>) -> [FloatConvolution] {
+      // Directions are shared out among the threads, not their products.
+      stride(from: range.lowerBound, to: range.upperBound, by: rows).map {
+        product(
+          recurrentWeights, d, $0..<min($0 + rows, range.upperBound), positions: batch,
+          depth: hidden, threads: 1)
+      }
+    }
+    let last = lastGateApart ? (gates - 1) * hidden : gates * hidden
+    return Products(
+      input: product(
+        weights, d, 0..<gates * hidden, positions: time * batch, depth: features,
+        threads: request.threads), state: pieces(0..<last), last: pieces(last..<gates * hidden))
+  }
+
+  /// Rows of `depth` by some rows of the weights of all gates of direction `d`, into rows for all gates.
+  private func product(
+    _ weights: Tensor, _ d: Int, _ range: Range<Int>, positions: Int, depth: Int, threads: Int
+  ) -> FloatConvolution {
+    let rows = gates * hidden
+    var window = KernelWindow(rows: positions, depth: depth, channels: range.count)
+    window.outputStride = KernelWindow.denseStride(window.outputSize, pitch: rows)
+    return FloatConvolution(
+      tier: request.tier, threads: threads,
+      parts: [
+        ConvolutionPart(window: window, outputOffset: range.lowerBound, tapChannels: depth)
+      ], channels: [range.count], activation: .none, isFused: !request.isExact
+    ) { (scratch) throws(ModelError) in
+      let start = (d * rows + range.lowerBound) * depth
+      let values = try weights.withFloats(scratch) {
+        Array($0[start..<start + range.count * depth])
+      }
+      return [FloatConvolution.Weights(values, channels: range.count)]
+    }
+  }
+
+  /// - Parameter lastGateApart: ``FloatRecurrentStep/recurrent`` holds the last gate only once ``FloatRecurrentStep/multiplyLast``
+  ///   was called.
+  func plan(
+    lastGateApart: Bool = false, _ step: @escaping @Sendable (FloatRecurrentStep) -> Void
+  ) -> PlannedKernel {
     let rows = gates * hidden
     let directions = recurrence.direction.count
-    let projection = FloatProduct(
-      m: time * batch, n: rows, k: features, transposeB: true, request)
+    let products = (0..<directions).map { self.products($0, lastGateApart: lastGateApart) }
     let projected = alignedByteCount(time * batch * rows * 4)
-    // R h, the states, room for one product more, and the rounded state.
-    let own = alignedByteCount(batch * (rows + 5 * hidden) * 4)
-    let each = projected + own
+    // R h, the states and as much again, and the rounded state.
+    let own = alignedByteCount(batch * (rows + 4 * hidden) * 4)
+    let each = projected + own + (products.map(\.stateScratch).max() ?? 0)
     let count = time * batch * features
     let rounded = recurrence.roundsActivations ? alignedByteCount(count * 4) : 0
+    let shared = products.map(\.input.scratchByteCount).max() ?? 0
     let macs = directions * time * batch * rows * (features + hidden)
+    let alone = ThreadPool(threads: 1)
     return PlannedKernel(
-      scratchByteCount: each * directions + rounded, multiplyAccumulates: macs
-    ) {
-      (frame) throws(ModelError) in
-      var (x, w) = (frame.input(0, as: Float.self), frame.input(1, as: Float.self))
+      scratchByteCount: each * directions + rounded + shared, multiplyAccumulates: macs,
+      packed: products.flatMap(\.packed), packedOperands: [1, 2]
+    ) { (frame) throws(ModelError) in
+      var x = frame.input(0, as: Float.self)
       if recurrence.roundsActivations {
         let to = (frame.scratch + directions * each).assumingMemoryBound(to: Float.self)
         round(x, to: to, count: count)
         x = UnsafePointer(to)
       }
-      frame.pool.run(tasks: directions * projection.tasks) { task in
-        let d = task / projection.tasks
-        projection.run(
-          task % projection.tasks, a: x, b: w + d * rows * features,
-          c: (frame.scratch + d * each).assumingMemoryBound(to: Float.self))
+      for (d, products) in products.enumerated() {
+        products.input.run(
+          input: x, output: (frame.scratch + d * each).assumingMemoryBound(to: Float.self),
+          bias: nil, residual: nil, slopes: nil,
+          scratch: frame.scratch + directions * each + rounded, pool: frame.pool)
       }
       frame.pool.run(tasks: directions) { d in
-        run(d, frame, scratch: frame.scratch + d * each, projected: projected, step)
+        run(
+          d, frame, products[d], pool: alone, scratch: frame.scratch + d * each,
+          projected: projected, own: own, step)
       }
     }
   }
 
   private func run(
-    _ d: Int, _ frame: KernelFrame, scratch: UnsafeMutableRawPointer, projected: Int,
+    _ d: Int, _ frame: KernelFrame, _ products: Products, pool: ThreadPool,
+    scratch: UnsafeMutableRawPointer, projected: Int, own: Int,
     _ step: (FloatRecurrentStep) -> Void
   ) {
     let rows = gates * hidden
@@ -114,25 +168,17 @@ struct FloatRecurrentKernel: Sendable {
     let input = scratch.assumingMemoryBound(to: Float.self)
     let recurrent = (scratch + projected).assumingMemoryBound(to: Float.self)
     let state = [recurrent + batch * rows, recurrent + batch * (rows + hidden)]
-    let rounded = recurrent + batch * (rows + 4 * hidden)
-    let r = transposed.elements(of: Float.self) + d * hidden * rows
-    let (tier, matrices, batch, hidden) = (request.tier, request.matrices, batch, hidden)
-    func product(
-      _ given: UnsafePointer<Float>, _ first: Int, _ n: Int, _ to: UnsafeMutablePointer<Float>
-    ) {
+    let rounded = recurrent + batch * (rows + 3 * hidden)
+    func multiply(_ given: UnsafePointer<Float>, by pieces: [FloatConvolution], isBack: Bool) {
       var h = given
       if recurrence.roundsActivations {
         round(given, to: rounded, count: batch * hidden)
         h = UnsafePointer(rounded)
       }
-      if batch <= 2 {
-        tier.multiply(
-          m: batch, n: n, k: hidden, a: h, aStride: hidden, b: r + first, bStride: rows, c: to,
-          cStride: n)
-      } else {
-        matrices.multiply(
-          m: batch, n: n, k: hidden, a: h, aStride: hidden, transposeA: false, b: r + first,
-          bStride: rows, transposeB: false, c: to, cStride: n, accumulate: false)
+      for index in pieces.indices {
+        pieces[isBack ? pieces.count - 1 - index : index].run(
+          input: h, output: recurrent, bias: nil, residual: nil, slopes: nil,
+          scratch: scratch + projected + own, pool: pool)
       }
     }
     for index in 0..<states { load(state[index], operand: 5 + index, d, frame) }
@@ -140,15 +186,16 @@ struct FloatRecurrentKernel: Sendable {
     let y = frame.output(0, as: Float.self)
     for count in 0..<time {
       let t = backwards ? time - 1 - count : count
-      product(state[0], 0, rows, recurrent)
+      let isBack = count % 2 == 1
+      multiply(state[0], by: products.state, isBack: isBack)
       step(
         FloatRecurrentStep(
-          tier: tier, batch: batch, hidden: hidden,
+          tier: request.tier, batch: batch, hidden: hidden,
           input: input + (recurrence.batchFirst ? t : t * batch) * rows,
           inputPitch: (recurrence.batchFirst ? time : 1) * rows,
           bias: bias.elements(of: Float.self) + d * 2 * rows, recurrent: recurrent, h: state[0],
           c: state[1],
-          multiply: { gate, g, to in product(g, gate * hidden, hidden, to) }))
+          multiplyLast: { multiply($0, by: products.last, isBack: isBack) }))
       for n in 0..<batch {
         let place =
           recurrence.batchFirst
