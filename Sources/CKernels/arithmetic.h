@@ -117,8 +117,8 @@ typedef struct ck_segments {
   size_t count;
   size_t length; /* a multiple of the tier's CK_K_UNIT */
   const ptrdiff_t *offsets;
-  /* Weights that are read soon: a tile may fetch two lines, at `fetch` and half a step further, and advance it by a step, for each
-   * of its own weight groups. */
+  /* What is read soon: a tile may fetch two lines, at `fetch` and half a step further, and advance it by a step, for each of its weight
+   * groups. */
   const uint8_t *fetch;
   size_t fetch_step;
 } ck_segments;

@@ -135,36 +135,48 @@ extension KernelTier {
 // MARK: - Layout
 
 extension KernelTier {
-  /// [channels][positions] to [positions][channels], `pitch` elements from one position to the next.
-  package func interleave(
-    channels: Int, positions: Int, _ x: UnsafePointer<Int8>, to y: UnsafeMutablePointer<Int8>,
-    pitch: Int
+  /// y[column][row] = x[row][column]; rows are `xRow` and `yRow` elements apart.
+  package func transpose(
+    rows: Int, columns: Int, _ x: UnsafePointer<Int8>, row xRow: Int,
+    to y: UnsafeMutablePointer<Int8>, row yRow: Int
   ) {
-    table.interleave_s8(channels, positions, x, y, pitch)
-  }
-
-  /// [positions][channels] to [channels][positions].
-  package func deinterleave(
-    channels: Int, positions: Int, _ x: UnsafePointer<Int8>, pitch: Int,
-    to y: UnsafeMutablePointer<Int8>
-  ) {
-    table.deinterleave_s8(channels, positions, x, pitch, y)
+    table.transpose_s8(rows, columns, x, xRow, y, yRow)
   }
 
   /// As for int8.
-  package func interleave(
-    channels: Int, positions: Int, _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>,
-    pitch: Int
+  package func transpose(
+    rows: Int, columns: Int, _ x: UnsafePointer<Float>, row xRow: Int,
+    to y: UnsafeMutablePointer<Float>, row yRow: Int
   ) {
-    table.interleave_f32(channels, positions, x, y, pitch)
+    table.transpose_f32(rows, columns, x, xRow, y, yRow)
   }
 
-  /// As for int8.
-  package func deinterleave(
-    channels: Int, positions: Int, _ x: UnsafePointer<Float>, pitch: Int,
-    to y: UnsafeMutablePointer<Float>
+  /// The same of elements of `elementByteCount`, whatever they are.
+  ///
+  /// - Precondition: there are 1, 2, 4 or 8 bytes.
+  package func transpose(
+    elementByteCount: Int, rows: Int, columns: Int, _ x: UnsafeRawPointer, row xRow: Int,
+    to y: UnsafeMutableRawPointer, row yRow: Int
   ) {
-    table.deinterleave_f32(channels, positions, x, pitch, y)
+    func each<Element: BitwiseCopyable>(_: Element.Type) {
+      let x = x.assumingMemoryBound(to: Element.self)
+      let y = y.assumingMemoryBound(to: Element.self)
+      for column in 0..<columns {
+        for row in 0..<rows { y[column * yRow + row] = x[row * xRow + column] }
+      }
+    }
+    switch elementByteCount {
+    case 1:
+      table.transpose_s8(
+        rows, columns, x.assumingMemoryBound(to: Int8.self), xRow,
+        y.assumingMemoryBound(to: Int8.self), yRow)
+    case 2: each(UInt16.self)
+    case 4:
+      table.transpose_f32(
+        rows, columns, x.assumingMemoryBound(to: Float.self), xRow,
+        y.assumingMemoryBound(to: Float.self), yRow)
+    default: each(UInt64.self)
+    }
   }
 
   /// Quantizes [channels][positions] to [positions][channels].

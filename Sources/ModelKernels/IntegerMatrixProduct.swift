@@ -66,7 +66,7 @@ package struct IntegerMatrixProduct: Sendable {
   ) {
     let folded = (scratch + places.folded).assumingMemoryBound(to: Int32.self)
     let turned = (scratch + places.turned).assumingMemoryBound(to: Int8.self)
-    tier.interleave(channels: depth, positions: columns, b, to: turned, pitch: depth)
+    tier.transpose(rows: depth, columns: columns, b, row: columns, to: turned, row: depth)
     if zeroPoints.a != 0 {
       tier.rowSums(rows: columns, columns: depth, turned, row: depth, to: folded)
       for column in 0..<columns { folded[column] &*= 0 &- zeroPoints.a }

@@ -294,7 +294,7 @@ private struct PlanBuilder {
     guard shape.rank >= 3 else { return source.place }
     let step = steps.count
     let conversion = LayoutConversion(
-      shape, elementByteCount: type.element.byteCount, to: layout)
+      shape, elementByteCount: type.element.byteCount, to: layout, tier: options.tier)
     if case .constant(let tensor) = source.place {
       // The bytes alone are of another order; nothing reads them but kernels that know.
       let converted = Tensor(

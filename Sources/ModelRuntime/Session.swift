@@ -10,6 +10,8 @@ package struct Session: ~Copyable {
   private let arena: AlignedMemory
   private var memory: UnsafeMutableRawPointer { arena.address }
   private let frames: [KernelFrame]
+  /// Memory of the outputs of the run before, which is written again once nobody has those outputs any more.
+  private var results: [AlignedMemory?]
 
   /// - Parameter pool: threads that nothing else uses during a run.
   package init(_ plan: Plan, pool: ThreadPool? = nil) {
@@ -31,6 +33,7 @@ package struct Session: ~Copyable {
         outputs: step.outputs.map { memory + $0 }, scratch: memory + step.scratch, pool: pool)
     }
     self.arena = arena
+    results = Array(repeating: nil, count: plan.outputs.count)
   }
 
   /// - Parameters:
@@ -51,18 +54,26 @@ package struct Session: ~Copyable {
         }
       }
     }
-    return plan.outputs.map { output in
-      switch output.location {
-      case .arena(let offset):
-        Tensor(
-          output.type.element, output.shape, quantization: output.type.quantization,
-          writing: { [memory] target in
-            target.copyMemory(
-              from: UnsafeRawBufferPointer(start: memory + offset, count: target.count))
-          })
-      case .constant(let tensor): tensor
-      case .absent: preconditionFailure("an output has no place")
+    return plan.outputs.indices.map { result($0) }
+  }
+
+  /// An output of the run that has just been.
+  private mutating func result(_ index: Int) -> Tensor {
+    let output = plan.outputs[index]
+    switch output.location {
+    case .arena(let offset):
+      let element = output.type.element
+      if !isKnownUniquelyReferenced(&results[index]) {
+        results[index] = TensorStorage.memory(output.shape.count * element.byteCount)
       }
+      return Tensor(
+        element, output.shape, quantization: output.type.quantization, in: results[index],
+        writing: { [memory] target in
+          target.copyMemory(
+            from: UnsafeRawBufferPointer(start: memory + offset, count: target.count))
+        })
+    case .constant(let tensor): return tensor
+    case .absent: preconditionFailure("an output has no place")
     }
   }
 
@@ -104,7 +115,8 @@ package struct Session: ~Copyable {
           return
         }
         let conversion = LayoutConversion(
-          made.shape, elementByteCount: made.type.element.byteCount, to: .rowMajor)
+          made.shape, elementByteCount: made.type.element.byteCount, to: .rowMajor,
+          tier: plan.options.tier)
         for image in 0..<conversion.images { conversion.convert(image, source, start) }
       })
   }

@@ -65,16 +65,18 @@ package struct Tensor: Sendable {
       storage: TensorStorage(byteCount: shape.count * element.byteCount, from: source))
   }
 
-  /// As above for a closure that cannot fail.
+  /// Makes a tensor whose bytes a closure writes that cannot fail.
+  ///
+  /// - Parameter memory: where they are written, as for ``TensorStorage``.
   package init(
     _ element: ElementType, _ shape: Shape, quantization: QuantizationParameters? = nil,
-    writing fill: (UnsafeMutableRawBufferPointer) -> Void
+    in memory: AlignedMemory? = nil, writing fill: (UnsafeMutableRawBufferPointer) -> Void
   ) {
     self.element = element
     self.shape = shape
     self.quantization = quantization
     members = nil
-    storage = TensorStorage(byteCount: shape.count * element.byteCount, fill)
+    storage = TensorStorage(byteCount: shape.count * element.byteCount, in: memory, fill)
   }
 
   private init(

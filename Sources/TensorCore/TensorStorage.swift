@@ -29,9 +29,11 @@ package final class TensorStorage: Sendable {
     let bytes: UnsafeRawBufferPointer
 
     init<E: Error>(
-      byteCount: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(E) -> Void
+      byteCount: Int, in memory: AlignedMemory? = nil,
+      _ fill: (UnsafeMutableRawBufferPointer) throws(E) -> Void
     ) throws(E) {
-      memory = AlignedMemory(byteCount: byteCount + TensorStorage.slack)
+      let memory = memory ?? TensorStorage.memory(byteCount)
+      self.memory = memory
       let buffer = UnsafeMutableRawBufferPointer(start: memory.address, count: byteCount)
       (memory.address + byteCount).initializeMemory(
         as: UInt8.self, repeating: 0, count: TensorStorage.slack)
@@ -40,12 +42,19 @@ package final class TensorStorage: Sendable {
     }
   }
 
+  /// Memory for the bytes of one tensor.
+  package static func memory(_ byteCount: Int) -> AlignedMemory {
+    AlignedMemory(byteCount: byteCount + slack)
+  }
+
+  /// - Parameter memory: from ``memory(_:)``, which nothing else has but who keeps it to write again; nil for new memory.
   package init<E: Error>(
-    byteCount: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(E) -> Void
+    byteCount: Int, in memory: AlignedMemory? = nil,
+    _ fill: (UnsafeMutableRawBufferPointer) throws(E) -> Void
   ) throws(E) {
     self.byteCount = byteCount
     source = nil
-    own = try Content(byteCount: byteCount, fill)
+    own = try Content(byteCount: byteCount, in: memory, fill)
   }
 
   init(byteCount: Int, from source: any TensorSource) {

@@ -96,9 +96,10 @@ import Testing
       var last = [Int8](repeating: 0, count: positions * pitch)
       var lastReals = [Float](repeating: 0, count: positions * pitch)
       var quantized = last
-      tier.interleave(channels: channels, positions: positions, planar, to: &last, pitch: pitch)
-      tier.interleave(
-        channels: channels, positions: positions, reals, to: &lastReals, pitch: pitch)
+      tier.transpose(
+        rows: channels, columns: positions, planar, row: positions, to: &last, row: pitch)
+      tier.transpose(
+        rows: channels, columns: positions, reals, row: positions, to: &lastReals, row: pitch)
       tier.quantizeInterleaved(
         channels: channels, positions: positions, reals, inverseScale: 40, to: &quantized,
         pitch: pitch, clamp: clamp)
@@ -111,15 +112,38 @@ import Testing
       }
       var back = [Int8](repeating: 0, count: channels * positions)
       var backReals = [Float](repeating: 0, count: channels * positions)
-      tier.deinterleave(channels: channels, positions: positions, last, pitch: pitch, to: &back)
+      tier.transpose(
+        rows: positions, columns: channels, last, row: pitch, to: &back, row: positions)
       #expect(back == planar)
-      tier.deinterleave(
-        channels: channels, positions: positions, lastReals, pitch: pitch, to: &backReals)
+      tier.transpose(
+        rows: positions, columns: channels, lastReals, row: pitch, to: &backReals, row: positions)
       #expect(backReals == reals)
       tier.dequantizeDeinterleaved(
         channels: channels, positions: positions, last, pitch: pitch, scale: 0.1, zeroPoint: 4,
         to: &backReals)
       #expect(backReals == planar.map { Float(Int32($0) - 4) * 0.1 })
     }
+  }
+
+  @Test(arguments: KernelTier.available) func transpositionsOfElementsOfAnySize(tier: KernelTier) {
+    func expectTransposition<Element: FixedWidthInteger>(_: Element.Type) {
+      for (rows, columns) in [(0, 3), (1, 1), (3, 65), (40, 9), (33, 32)] {
+        let (from, to) = (columns + 5, rows + 3)
+        let x = (0..<rows * from + 1).map { Element(truncatingIfNeeded: $0 &* 0x9E37_79B9_7F4A) }
+        var y = [Element](repeating: 7, count: columns * to + 1)
+        tier.transpose(
+          elementByteCount: MemoryLayout<Element>.size, rows: rows, columns: columns, x, row: from,
+          to: &y, row: to)
+        for place in y.indices {
+          let (column, row) = (place / to, place % to)
+          let isInside = column < columns && row < rows
+          #expect(y[place] == (isInside ? x[row * from + column] : 7))
+        }
+      }
+    }
+    expectTransposition(UInt8.self)
+    expectTransposition(UInt16.self)
+    expectTransposition(UInt32.self)
+    expectTransposition(UInt64.self)
   }
 }

@@ -69,3 +69,22 @@ private func agree(_ a: Tensor?, _ b: Tensor?) -> Bool {
   #expect(planned.count == reference.count)
   for (id, tensor) in reference { #expect(agree(planned[id], tensor)) }
 }
+
+/// Outputs are written to memory of their own as long as anyone has those of the run before.
+@Test func outputsStayAsTheyAre() throws {
+  var runner = ModelRunner(try sample())
+  let shape = try Shape([2, 2, 3])
+  let inputs = (0..<3).map { seed in
+    Tensor(shape, (0..<12).map { Float(($0 + 5 * seed) % 7) - 3 })
+  }
+  let kept = try runner.run([inputs[0]])
+  let before = kept.map { $0.doubles() }
+  var last = try runner.run([inputs[1]])
+  #expect(kept.map { $0.doubles() } == before)
+  #expect(kept[0].bytes.baseAddress != last[0].bytes.baseAddress)
+  let place = last[0].bytes.baseAddress
+  last = []
+  last = try runner.run([inputs[2]])
+  #expect(last[0].bytes.baseAddress == place)
+  #expect(agree(last[0], try ReferenceExecutor(runner.graph).run([inputs[2]])[0]))
+}

@@ -111,6 +111,11 @@ static void elements(const ck_kernels *k) {
   }
   k->quantize_f32_s8(count, x, 4.1f, y, &binary.clamp);
   report(k, "quantize", y, count);
+  const size_t lines = 37, columns = count / lines;
+  k->transpose_s8(lines, columns, a, columns, y, lines);
+  report(k, "transpose", y, lines * columns);
+  k->transpose_f32(lines, columns, x, columns, z, lines);
+  report(k, "transpose-f32", z, lines * columns * sizeof(float));
 }
 
 static void rows(const ck_kernels *k) {

@@ -1,31 +1,23 @@
-/* Between planar ([channels][positions]) and channels-last ([positions][channels]) layouts, and copies of rows. In every function
- * the channels-last side has `pitch` elements (>= channels) from one position to the next; the planar side is dense. */
+/* Transpositions, such as between planar ([channels][positions]) and channels-last ([positions][channels]) layouts, and copies of rows. */
 #ifndef CK_LAYOUT_H
 #define CK_LAYOUT_H
 
 #include "ck_epilogue.h"
 
-/* y[p * pitch + c] = x[c * positions + p] */
-typedef void (*ck_interleave_s8_fn)(size_t channels, size_t positions, const int8_t *_Nonnull x, int8_t *_Nonnull y,
-                                    size_t pitch);
+/* y[c * y_row + r] = x[r * x_row + c] for r < rows and c < columns; strides are in elements. */
+typedef void (*ck_transpose_s8_fn)(size_t rows, size_t columns, const int8_t *_Nonnull x, ptrdiff_t x_row, int8_t *_Nonnull y,
+                                   ptrdiff_t y_row);
 
-/* y[c * positions + p] = x[p * pitch + c] */
-typedef void (*ck_deinterleave_s8_fn)(size_t channels, size_t positions, const int8_t *_Nonnull x, size_t pitch,
-                                      int8_t *_Nonnull y);
+/* The same of float32, and of whatever else has four bytes. */
+typedef void (*ck_transpose_f32_fn)(size_t rows, size_t columns, const float *_Nonnull x, ptrdiff_t x_row, float *_Nonnull y,
+                                    ptrdiff_t y_row);
 
-/* As interleave, of float32. */
-typedef void (*ck_interleave_f32_fn)(size_t channels, size_t positions, const float *_Nonnull x, float *_Nonnull y,
-                                     size_t pitch);
-
-/* As deinterleave, of float32. */
-typedef void (*ck_deinterleave_f32_fn)(size_t channels, size_t positions, const float *_Nonnull x, size_t pitch,
-                                       float *_Nonnull y);
-
-/* quantize_f32_s8 and interleave in one pass. */
+/* quantize_f32_s8 and the transposition from planar to channels-last in one pass. The channels-last side has `pitch` elements (>= channels)
+ * from one position to the next, here and below; the planar side is dense. */
 typedef void (*ck_quantize_interleave_fn)(size_t channels, size_t positions, const float *_Nonnull x, float inverse_scale,
                                           int8_t *_Nonnull y, size_t pitch, const ck_clamp *_Nonnull clamp);
 
-/* deinterleave and dequantize_s8_f32 in one pass. */
+/* The transposition from channels-last to planar and dequantize_s8_f32 in one pass. */
 typedef void (*ck_dequantize_deinterleave_fn)(size_t channels, size_t positions, const int8_t *_Nonnull x, size_t pitch,
                                               float scale, int32_t zero, float *_Nonnull y);
 

@@ -52,10 +52,8 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
   ck_quantize_f32_s8_fn _Nonnull quantize_f32_s8;
   ck_dequantize_s8_f32_fn _Nonnull dequantize_s8_f32;
 
-  ck_interleave_s8_fn _Nonnull interleave_s8;
-  ck_deinterleave_s8_fn _Nonnull deinterleave_s8;
-  ck_interleave_f32_fn _Nonnull interleave_f32;
-  ck_deinterleave_f32_fn _Nonnull deinterleave_f32;
+  ck_transpose_s8_fn _Nonnull transpose_s8;
+  ck_transpose_f32_fn _Nonnull transpose_f32;
   ck_quantize_interleave_fn _Nonnull quantize_interleave;
   ck_dequantize_deinterleave_fn _Nonnull dequantize_deinterleave;
 

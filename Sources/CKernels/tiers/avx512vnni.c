@@ -64,7 +64,9 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const si
     for (; i + chains * CK_K_UNIT <= k; i += chains * CK_K_UNIT, w += chains * group) {
       for (size_t c = 0; c < chains; c++) {
         _mm_prefetch((const char *)fetch, _MM_HINT_T1);
-        _mm_prefetch((const char *)fetch + segments->fetch_step / 2, _MM_HINT_T1);
+        if (halves > 1) { /* half as much has half the time */
+          _mm_prefetch((const char *)fetch + segments->fetch_step / 2, _MM_HINT_T1);
+        }
         fetch += segments->fetch_step;
         __m512i w0 = _mm512_load_si512(w + c * group);
         __m512i w1 = halves > 1 ? _mm512_load_si512(w + c * group + 64) : w0;

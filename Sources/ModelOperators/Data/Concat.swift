@@ -115,7 +115,7 @@ extension Concat: PlannedOperator {
         StridedCopy(
           StridedView(operand.shape, strides: layout.strides(of: operand.shape)),
           to: start * strides[axis], strides: strides, order: layout.axisOrder(rank: shape.rank),
-          size: operand.fact.element.byteCount))
+          size: operand.fact.element.byteCount, tier: request.tier))
       start += operand.shape[axis]
     }
     return PlannedKernel(

@@ -99,13 +99,13 @@ enum WeightOrder: Sendable {
 }
 
 extension ConvolutionGeometry {
-  /// The weights of some filters of `group` as [filter][kernel element][channel], by way of `interleave(channels, positions,
-  /// from, to)`, which turns [channels][positions] into [positions][channels].
+  /// The weights of some filters of `group` as [filter][kernel element][channel], by way of `transpose(rows, columns,
+  /// from, to)`.
   ///
   /// - Precondition: all filters, where they do not come first.
   func filtersLast<Element>(
     _ weights: UnsafeBufferPointer<Element>, group: Int, filters: Range<Int>, order: WeightOrder,
-    interleave: (Int, Int, UnsafePointer<Element>, UnsafeMutablePointer<Element>) -> Void
+    transpose: (Int, Int, UnsafePointer<Element>, UnsafeMutablePointer<Element>) -> Void
   ) -> [Element] {
     let (all, depth) = (groupOutputChannels, groupInputChannels)
     precondition(order == .filtersFirst || filters == 0..<all, "filters that lie apart")
@@ -118,7 +118,7 @@ extension ConvolutionGeometry {
       made = filters.count * each
       guard let x = weights.baseAddress, let y = target.baseAddress else { return }
       for matrix in 0..<matrices {
-        interleave(depth, positions, x + first + matrix * size, y + matrix * size)
+        transpose(depth, positions, x + first + matrix * size, y + matrix * size)
       }
     }
   }

@@ -148,7 +148,7 @@ extension ReductionOperator {
     let source = StridedView(x.shape, strides: x.layout.strides(of: x.shape)).axes
     let kept = source.indices.filter { !axes.contains($0) }
     let gathered = StridedView(offset: 0, axes: (kept + axes).map { source[$0] })
-    let copy = try StridedCopy(gathered, layout: .rowMajor, size: 4)
+    let copy = try StridedCopy(gathered, layout: .rowMajor, size: 4, tier: request.tier)
     let columns = axes.reduce(1) { $0 * x.shape[$1] }
     let rows = x.shape.count / columns
     let tier = request.tier

@@ -33,13 +33,13 @@ enum SoftmaxKernel {
       let (x, y) = (frame.input(0, as: Float.self), frame.output(0, as: Float.self))
       frame.pool.run(tasks: outer) { task, worker in
         let rows = (frame.scratch + worker * pitch).assumingMemoryBound(to: Float.self)
-        tier.interleave(
-          channels: extent, positions: inner, x + task * plane, to: rows, pitch: extent)
+        tier.transpose(
+          rows: extent, columns: inner, x + task * plane, row: inner, to: rows, row: extent)
         tier.softmax(
           rows: inner, columns: extent, rows, row: extent, to: rows, row: extent,
           logarithm: logarithm)
-        tier.deinterleave(
-          channels: extent, positions: inner, rows, pitch: extent, to: y + task * plane)
+        tier.transpose(
+          rows: inner, columns: extent, rows, row: extent, to: y + task * plane, row: inner)
       }
     }
   }

@@ -7,13 +7,16 @@ struct StridedCopy: Sendable {
   private let source: Int
   private let target: Int
   private let size: Int
+  private let tier: KernelTier
 
   /// - Parameters:
   ///   - target: offset in the target of the view's first element.
   ///   - strides: elements of the target between neighbours along each axis of the view.
   ///   - order: the view's axes, from the outermost in the target's memory to the innermost.
   ///   - size: bytes of one element.
-  init(_ view: StridedView, to target: Int, strides: [Int], order: [Int], size: Int) {
+  init(
+    _ view: StridedView, to target: Int, strides: [Int], order: [Int], size: Int, tier: KernelTier
+  ) {
     var all: [ElementLoops.Loop] = []
     for axis in order {
       var next = view.axes[axis].reduce(strides[axis]) { $0 * $1.extent }
@@ -26,14 +29,17 @@ struct StridedCopy: Sendable {
     source = view.offset
     self.target = target
     self.size = size
+    self.tier = tier
   }
 
   /// A dense target in `layout`.
-  init(_ view: StridedView, layout: Layout, size: Int) throws(ModelError) {
+  init(
+    _ view: StridedView, layout: Layout, size: Int, tier: KernelTier
+  ) throws(ModelError) {
     let shape = try Shape(view.extents)
     self.init(
       view, to: 0, strides: layout.strides(of: shape), order: layout.axisOrder(rank: shape.rank),
-      size: size)
+      size: size, tier: tier)
   }
 
   /// True where the target has the bytes of the source, in the same order.
@@ -58,6 +64,12 @@ struct StridedCopy: Sendable {
         return
       }
       let step = (from: loops.rows.strides.x, to: loops.rows.strides.y)
+      if step.from == 1 && column.y == 1 {
+        tier.transpose(
+          elementByteCount: size, rows: columns, columns: rows, x, row: column.x, to: y,
+          row: step.to)
+        return
+      }
       switch size {
       case 1: copy(UInt8.self, x, y, rows, columns, step, (column.x, column.y))
       case 2: copy(UInt16.self, x, y, rows, columns, step, (column.x, column.y))

@@ -37,7 +37,7 @@ extension ViewOperator {
     if views.count == 1 {
       for layout in [x.layout, .rowMajor, .channelsLast]
       where layout == .rowMajor || (views[0].axes.count >= 3 && x.fact.constant == nil) {
-        let copy = try StridedCopy(views[0], layout: layout, size: size)
+        let copy = try StridedCopy(views[0], layout: layout, size: size, tier: request.tier)
         guard copy.isIdentity, try Shape(views[0].extents).count == x.shape.count else { continue }
         var kernel = PlannedKernel.alias(of: 0, layout: x.layout)
         kernel.outputLayouts = [layout]
@@ -47,8 +47,11 @@ extension ViewOperator {
     var layouts: [Layout] = []
     var copies: [StridedCopy] = []
     for view in views {
-      let plain = try StridedCopy(view, layout: .rowMajor, size: size)
-      let same = view.axes.count < 3 ? plain : try StridedCopy(view, layout: x.layout, size: size)
+      func copy(_ layout: Layout) throws(ModelError) -> StridedCopy {
+        try StridedCopy(view, layout: layout, size: size, tier: request.tier)
+      }
+      let plain = try copy(.rowMajor)
+      let same = view.axes.count < 3 ? plain : try copy(x.layout)
       let isPlain = view.axes.count < 3 || plain.reach < same.reach
       layouts.append(isPlain ? .rowMajor : x.layout)
       copies.append(isPlain ? plain : same)

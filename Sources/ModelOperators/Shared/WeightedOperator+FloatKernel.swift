@@ -28,7 +28,7 @@ extension PlannedKernel {
         geometry.filtersLast(
           values, group: group, filters: 0..<geometry.groupOutputChannels, order: order
         ) {
-          tier.interleave(channels: $0, positions: $1, $2, to: $3, pitch: $0)
+          tier.transpose(rows: $0, columns: $1, $2, row: $1, to: $3, row: $0)
         }
       }
       return parts.weights.map {

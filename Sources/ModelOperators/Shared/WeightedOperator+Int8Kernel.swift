@@ -80,7 +80,7 @@ extension PlannedKernel {
             for first in stride(from: 0, to: filters, by: max(step, 1)) {
               let range = first..<min(first + step, filters)
               let rows = geometry.filtersLast(values, group: group, filters: range, order: order) {
-                tier.interleave(channels: $0, positions: $1, $2, to: $3, pitch: $0)
+                tier.transpose(rows: $0, columns: $1, $2, row: $1, to: $3, row: $0)
               }
               for (index, own) in parts.weights.enumerated() where own.group == group {
                 let channels =
