@@ -13,8 +13,8 @@ package struct BundleHeader: Sendable, Hashable {
   package struct Section: Sendable, Hashable {
     package let kind: Kind
     package let name: String
-    /// Of the content.
-    package let digest: Digest
+    /// Of the content; nil where the header's own covers it.
+    package let digest: Digest?
     package let byteCount: Int
     /// Of what the file has.
     package let storedByteCount: Int
@@ -59,9 +59,12 @@ package struct BundleHeader: Sendable, Hashable {
         sections.map { section in
           var members: [String: JSON] = [
             "kind": .string(section.kind.rawValue), "name": .string(section.name),
-            "sha256": .string(section.digest.description), "size": .integer(section.byteCount),
-            "stored": .integer(section.storedByteCount),
+            "size": .integer(section.byteCount),
           ]
+          if let digest = section.digest {
+            members["sha256"] = .string(digest.description)
+            members["stored"] = .integer(section.storedByteCount)
+          }
           if version >= 3 { members["coding"] = .string(section.coding.rawValue) }
           return .object(members)
         }),
@@ -183,32 +186,41 @@ extension BundleHeader.Section: CustomStringConvertible {
 
 extension BundleHeader.Section {
   init(_ json: JSON, version: Int) throws(ModelError) {
-    var names: Set = ["kind", "name", "sha256", "size", "stored"]
-    if version >= 3 { names.insert("coding") }
+    var names: Set = ["kind", "name", "size"]
+    var coding = SectionCoding.zstd
+    if version >= 3 {
+      names.insert("coding")
+      let name = try json.object("B9: a section").member("coding")
+        .string("B27: a section's coding")
+      guard let known = SectionCoding(rawValue: name) else {
+        throw ModelError(.unsupportedFeature, "B27: sections of coding '\(name)' are not known")
+      }
+      guard known.firstVersion <= version else {
+        throw ModelError(.unsupportedFeature, "B27: version \(version) has no coding '\(name)'")
+      }
+      coding = known
+    }
+    if coding != .header { names.formUnion(["sha256", "stored"]) }
     let members = try json.members(names, of: "B9: a section")
     let kindName = try members.member("kind").string("B9: a section's kind")
     guard let kind = BundleHeader.Kind(rawValue: kindName) else {
       throw ModelError(.unsupportedFeature, "B9: sections of kind '\(kindName)' are not known")
     }
-    guard let digest = Digest(try members.member("sha256").string("B9: sha256")) else {
-      throw ModelError(.malformedInput, "B9: sha256 is not 64 lower-case hexadecimal digits")
+    guard coding == .zstd || (coding == .header) == (kind != .tensors) else {
+      throw ModelError(.malformedInput, "B27: a section of kind \(kind) of coding '\(coding)'")
+    }
+    var (digest, stored): (Digest?, Int) = (nil, 0)
+    if coding != .header {
+      digest = Digest(try members.member("sha256").string("B9: sha256"))
+      guard digest != nil else {
+        throw ModelError(.malformedInput, "B9: sha256 is not 64 lower-case hexadecimal digits")
+      }
+      stored = try members.member("stored").count("B9: stored")
     }
     self.init(
       kind: kind, name: try members.member("name").string("B9: a section's name"),
       digest: digest, byteCount: try members.member("size").count("B9: size"),
-      storedByteCount: try members.member("stored").count("B9: stored"))
-    guard version >= 3 else { return }
-    let name = try members.member("coding").string("B27: a section's coding")
-    guard let coding = SectionCoding(rawValue: name) else {
-      throw ModelError(.unsupportedFeature, "B27: sections of coding '\(name)' are not known")
-    }
-    guard coding != .groups || version >= 4 else {
-      throw ModelError(.unsupportedFeature, "B53: version \(version) has no groups of weights")
-    }
-    guard coding == .zstd || kind == .tensors else {
-      throw ModelError(.malformedInput, "B27: a section of kind \(kind) of coding '\(name)'")
-    }
-    self.coding = coding
+      storedByteCount: stored, coding: coding)
   }
 }
 

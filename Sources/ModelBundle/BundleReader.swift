@@ -15,8 +15,10 @@ package struct BundleReader: Sendable {
   /// What errors call the bundle.
   private let title: String
   private let source: BundleSource
-  /// Where each section starts.
+  /// Where each section starts, in the file or in ``beside``.
   private let starts: [Int]
+  /// Contents of sections that the header's frame holds.
+  private let beside: [UInt8]
   private let limits: BundleLimits
   /// Numbers of the tensors of each section.
   private let members: [[Int]]
@@ -53,16 +55,25 @@ package struct BundleReader: Sendable {
       headerBytes = try ZstdFrame.contents(
         headerBytes, limit: limits.headerBytes, windowLog: limits.windowLog)
     }
-    let header = try BundleHeader(bytes: headerBytes, version: preamble.version)
+    let frame = try HeaderFrame(headerBytes, version: preamble.version)
+    let header = try BundleHeader(bytes: frame.header, version: preamble.version)
     try header.check(
       storedByteCount: end - headerEnd, fileByteCount: source.count, version: preamble.version,
       limits: limits)
     var starts: [Int] = []
     var next = headerEnd
+    var nextBeside = 0
     for section in header.sections {
-      starts.append(next)
+      starts.append(section.coding == .header ? nextBeside : next)
       next += section.storedByteCount
+      if section.coding == .header { nextBeside += section.byteCount }
     }
+    guard nextBeside == frame.contents.count else {
+      throw ModelError(
+        .malformedInput,
+        "B70: sections of \(nextBeside) bytes where the header's frame has \(frame.contents.count)")
+    }
+    beside = frame.contents
     self.title = title
     version = preamble.version
     self.header = header
@@ -248,8 +259,12 @@ package struct BundleReader: Sendable {
   private func bytes(
     _ index: Int, _ scratch: ScratchMemory = ScratchMemory()
   ) throws(ModelError) -> [UInt8] {
-    try withFrame(index, scratch) { (frame) throws(ModelError) in
-      var content = [UInt8](repeating: 0, count: header.sections[index].byteCount)
+    let section = header.sections[index]
+    guard section.coding != .header else {
+      return Array(beside[starts[index]..<starts[index] + section.byteCount])
+    }
+    return try withFrame(index, scratch) { (frame) throws(ModelError) in
+      var content = [UInt8](repeating: 0, count: section.byteCount)
       try content.withUnsafeMutableBufferPointer { (buffer) throws(ModelError) in
         try unpack(index, frame, into: UnsafeMutableRawBufferPointer(buffer))
       }

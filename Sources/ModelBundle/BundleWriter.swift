@@ -7,6 +7,8 @@ package struct BundleWriter: Sendable {
   package var limits = BundleLimits()
   /// Bundles whose tensors have fewer bytes are written in version 1 or 2, which every reader takes (`B27`).
   package var codedBytes = 1 << 10
+  /// The newest version to write.
+  package var newestVersion = 5
 
   package init(signingKey: SigningKey? = nil) { self.signingKey = signingKey }
 
@@ -26,9 +28,15 @@ package struct BundleWriter: Sendable {
     let owned = Set(contents.bankTensors.map { ObjectIdentifier($0.storage) })
     let bank = StoredBank.section(contents.banks?.used ?? StoredBank.trained)
     var graphs: [Draft] = []
+    let scales = ScaleTable(
+      newestVersion >= 5 ? contents.graphs.flatMap(\.graph.withInner) : [])
+    let places = try scales.places { (tensor) throws(ModelError) in
+      try table.number(tensor, group: BundleContents.constantTensors)
+    }
     for named in contents.graphs {
       try BundleWriter.checkAttributes(of: named.graph)
       var numbers = TensorNumbers()
+      numbers.scales = places
       for graph in named.graph.withInner {
         for value in graph.values {
           guard let tensor = value.fact.constant else { continue }
@@ -61,10 +69,10 @@ package struct BundleWriter: Sendable {
       drafts.append(Draft(kind: .golden, name: golden.name, content: .bytes(json.bytes)))
     }
     let first = drafts.count
-    let isCoded = table.byteCount >= codedBytes
+    let isCoded = table.byteCount >= codedBytes || !places.isEmpty
     let (sections, entries) = table.sections(from: first, isCoded: isCoded)
-    return try assemble(
-      drafts + sections, entries, version: isCoded ? 3 : contents.join == nil ? 1 : 2)
+    let version = !places.isEmpty ? 5 : isCoded ? 3 : contents.join == nil ? 1 : 2
+    return try assemble(drafts + sections, entries, version: version)
   }
 
   /// What tensors take of a bundle as a section of their own.
@@ -115,13 +123,26 @@ package struct BundleWriter: Sendable {
       .map { Draft(kind: .record, name: $0.key, content: .bytes($0.value.bytes)) }
   }
 
+  /// Numbers of the drafts that the header's frame holds (`B70`).
+  private static func besideHeader(_ drafts: [Draft]) -> [Int] {
+    var taken = 0
+    return drafts.indices.filter { index in
+      guard drafts[index].kind != .tensors,
+        taken + drafts[index].content.byteCount <= HeaderFrame.contentLimit
+      else { return false }
+      taken += drafts[index].content.byteCount
+      return true
+    }
+  }
+
   private func assemble(
     _ drafts: [Draft], _ entries: [BundleHeader.Entry], version: Int
   ) throws(ModelError) -> [UInt8] {
+    let beside = version >= 5 ? BundleWriter.besideHeader(drafts) : []
     let packed = try concurrently(drafts.count) { (index) throws(ModelError) in
-      try drafts[index].packed(version: version)
+      try drafts[index].packed(version: version, isBeside: beside.contains(index))
     }
-    let version = packed.contains { $0.coding == .groups } ? 4 : version
+    let version = max(version, packed.contains { $0.coding == .groups } ? 4 : 0)
     let sections = zip(drafts, packed).map { draft, packed in
       BundleHeader.Section(
         kind: draft.kind, name: draft.name, digest: packed.digest,
@@ -129,7 +150,10 @@ package struct BundleWriter: Sendable {
         coding: packed.coding)
     }
     let header = BundleHeader(sections: sections, tensors: entries)
-    var headerBytes = header.json(version: version).bytes
+    var texts: [UInt8] = []
+    for index in beside { texts += try drafts[index].content.withBytes { Array($0) } }
+    var headerBytes = HeaderFrame(header: header.json(version: version).bytes, contents: texts)
+      .bytes(version: version)
     guard headerBytes.count <= limits.headerBytes else {
       throw ModelError(.limitExceeded, "B20: a header of \(headerBytes.count) bytes")
     }
@@ -191,11 +215,12 @@ struct Draft: Sendable {
   let name: String
   let content: Content
 
-  /// The content's digest, and its form in the file.
+  /// The content's digest, and its form in the file; nothing of what is beside the header.
   func packed(
-    version: Int
-  ) throws(ModelError) -> (digest: Digest, coding: SectionCoding, stored: [UInt8]) {
-    try content.withBytes { (bytes) throws(ModelError) in
+    version: Int, isBeside: Bool
+  ) throws(ModelError) -> (digest: Digest?, coding: SectionCoding, stored: [UInt8]) {
+    guard !isBeside else { return (nil, .header, []) }
+    return try content.withBytes { (bytes) throws(ModelError) in
       let digest = Digest(of: bytes)
       switch content {
       case .tensors(let tensors) where version >= 3:

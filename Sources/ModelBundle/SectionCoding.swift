@@ -1,8 +1,19 @@
 import TensorCore
 
-/// How the content of a section is packed (`B11`, `B28`, `B29`, `B53`). Before version 3 it is always ``zstd``.
+/// How the content of a section is packed (`B11`, `B28`, `B29`, `B53`, `B71`). Before version 3 it is always ``zstd``.
 package enum SectionCoding: String, Sendable, CaseIterable {
   case zstd, planes, rans, groups
+  /// Within the frame of the header.
+  case header
+
+  /// The version of bundles that has it first.
+  var firstVersion: Int {
+    switch self {
+    case .zstd, .planes, .rans: 3
+    case .groups: 4
+    case .header: 5
+    }
+  }
 
   /// zstd's level for what is read by people and programs: texts and JSON.
   static let textLevel = 19
@@ -69,7 +80,7 @@ package enum SectionCoding: String, Sendable, CaseIterable {
     _ stored: UnsafeRawBufferPointer, size: Int, elements: [ElementType], windowLog: Int
   ) throws(ModelError) {
     switch self {
-    case .zstd: break
+    case .zstd, .header: break
     case .planes:
       guard SectionCoding.width(of: elements) != nil else {
         throw ModelError(.malformedInput, "B28: planes of \(elements)")
@@ -94,7 +105,7 @@ package enum SectionCoding: String, Sendable, CaseIterable {
     into content: UnsafeMutableRawBufferPointer
   ) throws(ModelError) {
     switch self {
-    case .zstd: try ZstdFrame.decompress(stored, into: content)
+    case .zstd, .header: try ZstdFrame.decompress(stored, into: content)
     case .rans: try WeightCoder.decode(stored, entries.map(\.shape), into: content)
     case .groups: try GroupCoder.decode(stored, entries.map(\.shape), into: content)
     case .planes:

@@ -400,13 +400,17 @@ struct GraphParser {
     }
     if scanner.take("axis") {
       let axis: Int = try scanner.integer()
-      try scanner.expect("[")
-      let scales = try parseRest { (scanner: inout TextScanner) throws(ModelError) in
-        try scanner.scale()
+      let extent = dimensions.flatMap { $0.indices.contains(axis) ? $0[axis].value : nil }
+      let scales: [Float]
+      if version >= 3, scanner.take("#") {
+        scales = try parseStoredScales(extent ?? 0)
+      } else {
+        try scanner.expect("[")
+        scales = try parseRest { (scanner: inout TextScanner) throws(ModelError) in
+          try scanner.scale()
+        }
       }
-      guard let dimensions, dimensions.indices.contains(axis),
-        dimensions[axis] == .fixed(scales.count)
-      else {
+      guard extent == scales.count, extent != 0 else {
         throw place.error(
           "\(scales.count) scales do not fit axis \(axis)", code: .invalidValue)
       }
@@ -418,6 +422,29 @@ struct GraphParser {
       throw place.error("zero point \(zeroPoint) is outside \(element)", code: .invalidValue)
     }
     return QuantizationParameters(scale: scale, zeroPoint: zeroPoint)
+  }
+
+  /// As many scales of a tensor as an axis has indices (`T18`).
+  private mutating func parseStoredScales(_ count: Int) throws(ModelError) -> [Float] {
+    let place = scanner
+    let number: Int = try scanner.integer()
+    try scanner.expect("+")
+    let start: Int = try scanner.integer()
+    let factor = try scanner.take("*") ? scanner.scale() : nil
+    guard tensors.indices.contains(number), let tensor = tensors[number],
+      tensor.element == .float32, tensor.shape.rank == 1
+    else { throw place.error("there is no vector #\(number) of scales") }
+    guard start >= 0, start <= tensor.count, count <= tensor.count - start else {
+      throw place.error("tensor #\(number) is \(tensor.type)")
+    }
+    try tensor.load()
+    let scales = tensor.withElements(of: Float.self) { all in
+      all[start..<start + count].map { scale in factor.map { $0 * scale } ?? scale }
+    }
+    guard scales.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+      throw place.error("a scale must be finite and above 0", code: .invalidValue)
+    }
+    return scales
   }
 
   /// - Parameter stored: whether the elements may be those of a numbered tensor.

@@ -35,7 +35,7 @@ struct GraphPrinter {
           nextNode += 1
         }
       } else if let tensor = value.fact.constant {
-        let head = "constant \(definition(id, name: labels[index])): \(type(value.type)) = "
+        let head = "constant \(definition(id, name: labels[index])): \(stored(value.type)) = "
         switch constants {
         case .numbered(let numbers): add(head + "#\(numbers[tensor] ?? -1)")
         default: add(head + TensorText.elements(tensor, limit: limit))
@@ -55,6 +55,15 @@ struct GraphPrinter {
   }
 
   private func type(_ type: TensorType) -> String { TensorText.type(type, limit: limit) }
+
+  /// The type of a constant, whose scales may be kept elsewhere.
+  private func stored(_ type: TensorType) -> String {
+    guard case .numbered(let numbers) = constants, let parameters = type.quantization,
+      let axis = parameters.axis, let place = numbers.scales[parameters.scales]
+    else { return self.type(type) }
+    let plain = TensorType(type.element, type.dimensions)
+    return TensorText.type(plain, limit: nil) + " @axis\(axis) " + place.text
+  }
 
   /// The label of a value, and its name unless `name` says it already.
   private func definition(_ id: ValueID, name: String) -> String {

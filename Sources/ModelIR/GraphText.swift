@@ -4,7 +4,7 @@ import TensorCore
 /// ``print(_:_:)`` writes in full, ``parse(_:operators:tensors:)`` reads back as the same graph.
 package enum GraphText {
   /// Versions that are read. A text is written in the first that can say it (`T1`).
-  package static let versions = 1...2
+  package static let versions = 1...3
 
   /// 2 where a node holds graphs or a value is a sequence, else 1.
   package static func version(of graph: Graph) -> Int {
@@ -24,7 +24,9 @@ package enum GraphText {
 
   package static func print(_ graph: Graph, _ constants: Constants = .complete) -> String {
     var printer = GraphPrinter(graph, constants)
-    return "graph \(version(of: graph))\n" + printer.statements()
+    var version = version(of: graph)
+    if case .numbered(let numbers) = constants, !numbers.scales.isEmpty { version = 3 }
+    return "graph \(version)\n" + printer.statements()
   }
 
   /// Reads a graph, typing it anew.
@@ -114,6 +116,8 @@ package struct TensorNumbers: Sendable {
     }
   }
   private var numbers: [Key: Int] = [:]
+  /// Where lists of scales are kept, in version 3 of the text (`T18`).
+  package var scales: [[Float]: ScalePlace] = [:]
 
   package init() {}
 
@@ -121,6 +125,24 @@ package struct TensorNumbers: Sendable {
   package subscript(_ tensor: Tensor) -> Int? {
     get { numbers[Key(tensor)] }
     set { numbers[Key(tensor)] = newValue }
+  }
+}
+
+/// Scales along an axis that a tensor holds (`T18`).
+package struct ScalePlace: Sendable, Hashable {
+  /// Of the tensor.
+  package let number: Int
+  /// Of the first scale in it.
+  package let start: Int
+  /// What each is multiplied by.
+  package let factor: Float?
+
+  package init(number: Int, start: Int, factor: Float? = nil) {
+    (self.number, self.start, self.factor) = (number, start, factor)
+  }
+
+  var text: String {
+    "#\(number)+\(start)" + (factor.map { "*" + TensorText.float($0) } ?? "")
   }
 }
 

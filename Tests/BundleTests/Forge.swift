@@ -21,6 +21,9 @@ struct Forge {
   var tensors: [[String: JSON]] = []
   /// The header's bytes, made from its JSON.
   var header: (JSON) -> [UInt8] = { $0.bytes }
+  /// From version 5 on, the length of the header where it is a lie, and what follows the contents beside it.
+  var headerLength: Int?
+  var rest: [UInt8] = []
   /// Members that the header has besides `sections` and `tensors`.
   var extra: [String: JSON] = [:]
   /// Of the bundle that was taken apart.
@@ -32,15 +35,18 @@ struct Forge {
     let headerLength = Int(bundle[16]) | Int(bundle[17]) << 8
     var headerBytes = Array(bundle[64..<64 + headerLength])
     if version >= 3 { headerBytes = try Forge.unpack(headerBytes) }
+    if version >= 5 {
+      let length = (0..<4).reduce(0) { $0 | Int(headerBytes[$1]) << (8 * $1) }
+      headerBytes = Array(headerBytes[4..<4 + length])
+    }
     guard case .object(let header) = try JSON(bytes: headerBytes),
       case .array(let sections)? = header["sections"],
       case .array(let tensors)? = header["tensors"]
     else { throw PlainReader.Failure("header") }
     var position = 64 + headerLength
     for (section, json) in zip(plain.sections, sections) {
-      guard case .object(let members) = json, case .integer(let stored)? = members["stored"] else {
-        throw PlainReader.Failure("section")
-      }
+      guard case .object(let members) = json else { throw PlainReader.Failure("section") }
+      let stored = if case .integer(let stored)? = members["stored"] { stored } else { 0 }
       parts.append(
         Part(
           kind: section.kind, name: section.name, content: [UInt8](section.content),
@@ -60,6 +66,7 @@ struct Forge {
   /// The part with other content, which is packed and digested truly.
   mutating func replace(_ index: Int, _ content: [UInt8]) {
     parts[index].content = content
+    guard parts[index].coding != "header" else { return }
     parts[index].frame = Forge.pack(content)
     if version >= 3 { parts[index].coding = "zstd" }
   }
@@ -80,6 +87,7 @@ struct Forge {
         "size": .integer(part.content.count), "stored": .integer(part.frame.count),
       ]
       if let coding = part.coding { members["coding"] = .string(coding) }
+      if part.coding == "header" { (members["sha256"], members["stored"]) = (nil, nil) }
       for (key, value) in part.lies { members[key] = value }
       return JSON.object(members)
     }
@@ -90,7 +98,11 @@ struct Forge {
   }
 
   func bytes() -> [UInt8] {
-    let header = header(json)
+    var header = header(json)
+    if version >= 5 {
+      header = Forge.little(headerLength ?? header.count, 4) + header
+      header += parts.filter { $0.coding == "header" }.flatMap(\.content) + rest
+    }
     return Forge.assemble(
       header: version >= 3 ? Forge.pack(header) : header, rest: parts.flatMap(\.frame),
       version: version)

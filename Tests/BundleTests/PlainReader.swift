@@ -33,7 +33,7 @@ struct PlainReader {
     // B2…B5: the preamble.
     try require("B2", file.count >= 64)
     try require("B2", Array(file[0..<8]) == [0x89, 0x4D, 0x41, 0x51, 0x0D, 0x0A, 0x1A, 0x0A])
-    try require("B3", (1...4).contains(number(8, 4)) && number(12, 4) <= 1)
+    try require("B3", (1...5).contains(number(8, 4)) && number(12, 4) <= 1)
     try require("B4", number(24, 8) == file.count)
     let isSigned = number(12, 4) == 1
     let headerEnd = 64 + number(16, 8)
@@ -59,11 +59,27 @@ struct PlainReader {
       ? try unpack(
         headerBytes, size: Int(ZSTD_getFrameContentSize([UInt8](headerBytes), headerBytes.count)))
       : headerBytes
-    let header = try object(try JSONSerialization.jsonObject(with: headerText))
+    // B70: from version 5 on, the header's length, the header, and contents of sections.
+    let all = [UInt8](headerText)
+    let isLong = number(8, 4) >= 5
+    let jsonEnd = isLong ? 4 + (0..<4).reduce(0) { $0 | Int(all[$1]) << (8 * $1) } : all.count
+    let header = try object(
+      try JSONSerialization.jsonObject(with: Data(all[(isLong ? 4 : 0)..<jsonEnd])))
+    var beside = jsonEnd
     var position = headerEnd
     for (index, entry) in try objects(header["sections"]).enumerated() {
-      let stored = try integer(entry["stored"])
       let size = try integer(entry["size"])
+      if isLong, entry["coding"] as? String == "header" {
+        try require("B70", beside + size <= all.count)
+        let content = Data(all[beside..<beside + size])
+        beside += size
+        sections.append(
+          Section(
+            kind: try string(entry["kind"]), name: try string(entry["name"]), content: content)
+        )
+        continue
+      }
+      let stored = try integer(entry["stored"])
       try require("B10", position + stored <= sectionsEnd)
       let packed = file[position..<position + stored]
       let members = try objects(header["tensors"]).filter { try integer($0["section"]) == index }
@@ -72,7 +88,7 @@ struct PlainReader {
         case "zstd": try unpack(packed, size: size)
         case "planes": try joined(try unpack(packed, size: size), members)
         case "rans": try PlainWeights.read([UInt8](packed), members.map { try extents($0) })
-        case "groups" where number(8, 4) == 4:
+        case "groups" where number(8, 4) >= 4:
           try PlainWeights.readGroups([UInt8](packed), members.map { try extents($0) })
         default: throw Failure("B27")
         }
@@ -83,6 +99,7 @@ struct PlainReader {
         Section(kind: try string(entry["kind"]), name: try string(entry["name"]), content: content))
     }
     try require("B10", position == sectionsEnd)
+    try require("B70", beside == all.count)
 
     // B13: tensors fill their sections, in order.
     var used = [Int](repeating: 0, count: sections.count)
@@ -154,12 +171,31 @@ struct PlainReader {
         let number = Int(line[equals.upperBound...]), tensors.indices.contains(number),
         let colon = line[..<equals.lowerBound].range(of: ": ", options: .backwards)
       else { throw Failure("T13: \(line)") }
+      let type = try spelledOut(String(line[colon.upperBound..<equals.lowerBound]))
       var name = line[..<colon.lowerBound].dropFirst("constant %".count)
       if let quote = name.firstIndex(of: "\"") { name = name[quote...].dropFirst().dropLast() }
-      constants.append(
-        (String(name), String(line[colon.upperBound..<equals.lowerBound]), tensors[number]))
+      constants.append((String(name), type, tensors[number]))
     }
     return constants
+  }
+
+  /// `T18`: a type whose scales `#n+k` or `#n+k*f` are a list.
+  private func spelledOut(_ type: String) throws -> String {
+    guard let sign = type.range(of: " #"), let open = type.firstIndex(of: "["),
+      let axis = type.range(of: " @axis").flatMap({ Int(type[$0.upperBound..<sign.lowerBound]) })
+    else { return type }
+    let extents = type[open...].dropFirst().prefix { $0 != "]" }.split(separator: "×")
+    let words = type[sign.upperBound...].split { "+*".contains($0) }
+    guard words.count > 1, let number = Int(words[0]), let start = Int(words[1]),
+      axis < extents.count, let count = Int(extents[axis]), tensors.indices.contains(number)
+    else { throw Failure("T18: \(type)") }
+    let bytes = [UInt8](tensors[number].bytes)
+    try require("T18", tensors[number].element == "float32" && 4 * (start + count) <= bytes.count)
+    let scales = (start..<start + count).map { index in
+      let bits = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[4 * index + $1]) << (8 * $1) }
+      return Float(bitPattern: bits) * (words.count > 2 ? Float(words[2]) ?? 0 : 1)
+    }
+    return type[..<sign.lowerBound] + "[" + scales.map { "\($0)" }.joined(separator: ", ") + "]"
   }
 
   /// `B15`: a golden case's inputs or outputs.

@@ -38,6 +38,7 @@ import Testing
     try expectAgreement(try Sample.writer().bytes(of: try Sample.joined()))
     try expectAgreement(try Sample.writer().bytes(of: try Sample.coded()))
     try expectAgreement(try Sample.writer(codedBytes: 0).bytes(of: try Sample.grouped()))
+    try expectAgreement(try Sample.writer(newestVersion: 5).bytes(of: try Sample.scaled()))
     try expectAgreement(try Sample.writer().bytes(of: try Sample.banked()))
     try expectAgreement(try Sample.writer().bytes(of: try Sample.contents()))
     try expectAgreement(
@@ -59,6 +60,8 @@ import Testing
     try Sample.writer(codedBytes: 0).write(
       try Sample.grouped(),
       to: Sample.root.appending(path: "golden/bundles/v4/grouped.maq").path())
+    try Sample.writer(newestVersion: 5).write(
+      try Sample.scaled(), to: Sample.root.appending(path: "golden/bundles/v5/scaled.maq").path())
   }
 
   /// A bundle that was written once, and what it holds.
@@ -76,7 +79,7 @@ import Testing
   @Test(arguments: [
     Committed("v1/sample.maq", Sample.contents), Committed("v1/sample-signed.maq", Sample.contents),
     Committed("v2/joined.maq", Sample.joined), Committed("v3/coded.maq", Sample.coded),
-    Committed("v4/grouped.maq", Sample.grouped),
+    Committed("v4/grouped.maq", Sample.grouped), Committed("v5/scaled.maq", Sample.scaled),
   ])
   func bothReadTheCommittedBundles(committed: Committed) throws {
     let url = Sample.root.appending(path: "golden/bundles/\(committed.testDescription)")

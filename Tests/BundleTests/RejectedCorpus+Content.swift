@@ -152,7 +152,7 @@ extension RejectedCorpus {
         $0.replace("graph", "main", changed)
       }
     }
-    try graph("version", .unsupportedFeature, "graph 1", "graph 3")
+    try graph("version", .unsupportedFeature, "graph 1", "graph 4")
     let branch = "graph {\nconstant %w: float32[4] = #0\noutput w = %w\n}"
     let choice =
       "constant %c: bool[] = [true]\n%z = If(%c) {then=\(branch), else=\(branch)}\noutput y"

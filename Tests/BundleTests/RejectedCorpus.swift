@@ -33,19 +33,22 @@ struct RejectedCorpus {
   let coded: [UInt8]
   /// Of version 4.
   let grouped: [UInt8]
+  /// Of version 5.
+  let scaled: [UInt8]
 
   init() throws {
     good = try Sample.writer().bytes(of: try Sample.contents())
     joined = try Sample.writer().bytes(of: try Sample.joined())
     coded = try Sample.writer().bytes(of: try Sample.coded())
     grouped = try Sample.writer(codedBytes: 0).bytes(of: try Sample.grouped())
+    scaled = try Sample.writer(newestVersion: 5).bytes(of: try Sample.scaled())
     signed = try Sample.writer(signingKey: try Sample.key()).bytes(of: try Sample.contents())
   }
 
   func all() throws -> [Rejected] {
     try truncated() + preambles() + headers() + jsonForms() + frames() + tensors() + contents()
       + joins() + banks() + signatures() + codings()
-      + groups()
+      + groups() + scales()
   }
 
   private var headerEnd: Int { 64 + Int(good[16]) | Int(good[17]) << 8 }
@@ -115,7 +118,9 @@ struct RejectedCorpus {
     bytes[8] = 4
     rejected.append(Rejected("version-4", .malformedInput, bytes))
     bytes[8] = 5
-    rejected.append(Rejected("version-5", .unsupportedFeature, bytes))
+    rejected.append(Rejected("version-5", .malformedInput, bytes))
+    bytes[8] = 6
+    rejected.append(Rejected("version-6", .unsupportedFeature, bytes))
     let huge = [UInt8](repeating: 0xFF, count: 8)
     bytes = good
     bytes.replaceSubrange(16..<24, with: huge)

@@ -149,6 +149,35 @@ enum Sample {
     return contents
   }
 
+  /// Layers whose scales are kept in a tensor, and those of biases as products: version 5.
+  static func scaled() throws -> BundleContents {
+    var contents = try contents()
+    var graph = Graph()
+    let input = QuantizationParameters(scale: 0.375, zeroPoint: 4)
+    let x = try graph.addInput("x", TensorType(.float32, [.symbol("N"), 4]))
+    let q = try graph.appendOne(Quantize(), named: "q", to: [x], quantizedAs: input)
+    var sums: [ValueID] = []
+    for (layer, step) in [(0, 1), (1, 3)] {
+      let scales = (0..<40).map { Float(($0 * step) % 7 + 1) * 0x1.8p-5 }
+      let weights = graph.addConstant(
+        Tensor(
+          try Shape([40, 4]), (0..<160).map { Int8(truncatingIfNeeded: $0 * 37 + layer) },
+          quantization: QuantizationParameters(perChannel: scales, axis: 0)), named: "w\(layer)")
+      let bias = graph.addConstant(
+        Tensor(
+          try Shape([40]), (0..<40).map { Int32($0 * 1000 - 7) },
+          quantization: QuantizationParameters(
+            perChannel: scales.map { input.scale * $0 }, axis: 0)), named: "b\(layer)")
+      sums.append(
+        try graph.appendOne(
+          Linear(transposeWeight: true), named: "layer\(layer)", to: [q, weights, bias]))
+    }
+    try graph.addOutput("y", try graph.appendOne(Add(), named: "y", to: [sums[0], sums[1]]))
+    contents.graphs = [.init("main", graph)]
+    contents.goldens = []
+    return contents
+  }
+
   /// A memory of int8, and a bank that may take the place of its own.
   static func banked(scale: Float = 0.5) throws -> BundleContents {
     func integers(_ rows: Int, _ columns: Int, axis: Int, _ seed: Int, scale: Float) throws
@@ -183,9 +212,12 @@ enum Sample {
   }
 
   /// Writes small bundles as versions 1 and 2, so that all versions have their tests.
-  static func writer(signingKey: SigningKey? = nil, codedBytes: Int = 128 << 10) -> BundleWriter {
+  static func writer(
+    signingKey: SigningKey? = nil, codedBytes: Int = 128 << 10, newestVersion: Int = 4
+  ) -> BundleWriter {
     var writer = BundleWriter(signingKey: signingKey)
     writer.codedBytes = codedBytes
+    writer.newestVersion = newestVersion
     return writer
   }
 

@@ -235,7 +235,7 @@ private func expectSame(_ a: Graph, _ b: Graph) {
   @Test(arguments: [
     Rejected(.malformedInput, "line 1, column 1", ""),
     Rejected(.malformedInput, "line 1, column 1", "input %x: float32[]"),
-    Rejected(.unsupportedFeature, "line 1", "graph 3"),
+    Rejected(.unsupportedFeature, "line 1", "graph 4"),
     Rejected(.malformedInput, "line 2, column 1", "graph 1\nvalue %x"),
     Rejected(.malformedInput, "line 2, column 11", "graph 1\ninput %x: float31[]"),
     Rejected(.malformedInput, "line 2, column 19", "graph 1\ninput %x: float32[-3]"),
@@ -288,6 +288,9 @@ private func expectSame(_ a: Graph, _ b: Graph) {
     Rejected(.invalidValue, "line 2", "graph 1\nconstant %a: int8[2] @axis0[1.0] = fill 0"),
     Rejected(.invalidValue, "line 2", "graph 1\nconstant %a: int8[2] @axis1[1.0, 1.0] = fill 0"),
     Rejected(.invalidValue, "line 2", "graph 1\nconstant %a: int8[2] @axis0[1.0, nan] = fill 0"),
+    Rejected(.malformedInput, "line 2", "graph 2\nconstant %a: int8[2] @axis0 #0+0 = fill 0"),
+    Rejected(.malformedInput, "line 2", "graph 3\nconstant %a: int8[2] @axis0 #0+0 = fill 0"),
+    Rejected(.malformedInput, "line 2", "graph 3\nconstant %a: int8[2] @axis0 #0 = fill 0"),
   ]) func rejectedTextNamesItsPlace(_ rejected: Rejected) {
     do {
       _ = try GraphText.parse(rejected.text, operators: operators)
