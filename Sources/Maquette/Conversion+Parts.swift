@@ -40,18 +40,23 @@ final class PartObserver {
   let part: ModelPart
   private let prepared: Graph
   private let threads: Int
+  private let watchesOperands: Bool
   private var survey: ChannelSurvey?
   private var calibration: Calibration
-  private var moments: LayerMoments?
+  /// Inputs that are to be observed together.
+  private var waiting: [[Tensor]] = []
   /// What forms of layers cost, found once for plans with weights of one noise.
   private var study: (weightNoise: Double, study: PlanStudy)?
 
-  init(_ part: ModelPart, _ balance: ChannelBalance, threads: Int) throws(ModelError) {
+  init(_ part: ModelPart, _ request: Conversion) throws(ModelError) {
     self.part = part
-    self.threads = threads
+    threads = request.threads
+    watchesOperands = request.rounding == .adaptive
     prepared = try Quantizer.prepared(part.graph)
-    calibration = Calibration(prepared, threads: threads)
-    if balance != .none { survey = ChannelSurvey(prepared, balance, threads: threads) }
+    calibration = Calibration(prepared, watchesOperands: watchesOperands, threads: threads)
+    if request.balance != .none {
+      survey = ChannelSurvey(prepared, request.balance, threads: threads)
+    }
   }
 
   /// Takes in a sample of the first round.
@@ -62,11 +67,13 @@ final class PartObserver {
 
   /// Ends the first round.
   func balance() throws(ModelError) {
-    if let graph = try survey?.balanced() { calibration = Calibration(graph, threads: threads) }
+    if let graph = try survey?.balanced() {
+      calibration = Calibration(graph, watchesOperands: watchesOperands, threads: threads)
+    }
     survey = nil
   }
 
-  var samples: Int { calibration.samples }
+  var samples: Int { calibration.samples + waiting.count }
 
   var sketch: CalibrationSketch { calibration.sketch }
 
@@ -77,13 +84,20 @@ final class PartObserver {
     let inputs = try during("calibrating '\(part.name)' with '\(sample.name)'") {
       () throws(ModelError) in try prepared.ordered(sample.inputs)
     }
-    try calibration.observe(inputs)
+    waiting.append(inputs)
+    if waiting.count >= Self.together * threads { try finish() }
   }
 
-  /// Takes in a sample of the last round, which shows what the weights of layers multiply.
-  func observeOperands(_ sample: Sample) throws(ModelError) {
-    if moments == nil { moments = LayerMoments(calibration.graph, threads: threads) }
-    try moments?.observe(try prepared.ordered(sample.inputs))
+  /// Samples of each thread that wait for each other.
+  private static let together = 4
+
+  /// Observes those that wait.
+  func finish() throws(ModelError) {
+    let samples = waiting
+    waiting = []
+    try during("calibrating '\(part.name)'") { () throws(ModelError) in
+      try calibration.observe(samples: samples)
+    }
   }
 
   /// - Parameters:
@@ -98,7 +112,6 @@ final class PartObserver {
       keptFloat: request.keptFloat)
     quantizer.keepFloat(by: family, in: prepared)
     quantizer.grid = request.grid
-    quantizer.moments = moments?.moments ?? [:]
     quantizer.wide =
       request.wide.contains(Conversion.everyLayer)
       ? Set(prepared.nodes.map(\.name)) : request.wide
@@ -264,25 +277,17 @@ extension Conversion {
     _ progress: ProgressObserver
   ) throws(ModelError) -> [PartObserver] {
     let observers = try parts.map { (part) throws(ModelError) in
-      try PartObserver(part, balance, threads: threads)
+      try PartObserver(part, self)
     }
     let byName = Dictionary(
       zip(parts.map(\.name), observers), uniquingKeysWith: { $1 })
-    /// Lets every sample pass once more.
-    func round(
-      _ step: String, _ watch: @escaping (PartObserver, Sample) throws(ModelError) -> Void
-    ) throws(ModelError) {
+    if balance != .none {
       var seen = 0
       try PartSamples(parts, family, threads: threads).forEach(in: folder, box: box) {
         (name, sample) throws(ModelError) in
         seen += 1
-        progress(step, seen)
-        if let observer = byName[name] { try watch(observer, sample) }
-      }
-    }
-    if balance != .none {
-      try round("surveying") { (observer, sample) throws(ModelError) in
-        try observer.survey(sample)
+        progress("surveying", seen)
+        try byName[name]?.survey(sample)
       }
       for observer in observers { try observer.balance() }
     }
@@ -307,13 +312,9 @@ extension Conversion {
       try observer.observe(sample)
       samples.add(name, sample)
     }
+    for observer in observers { try observer.finish() }
     for (part, observer) in zip(parts, observers) where observer.samples == 0 {
       throw ModelError(.missingInput, "'\(folder)' holds no sample for part '\(part.name)'")
-    }
-    if rounding == .adaptive {
-      try round("watching layers") { (observer, sample) throws(ModelError) in
-        try observer.observeOperands(sample)
-      }
     }
     if let sketch {
       let known = byName.mapValues(\.sketch)

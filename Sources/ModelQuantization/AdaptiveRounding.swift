@@ -1,4 +1,22 @@
+import Synchronization
 import TensorCore
+
+/// How the weights of each layer make up for each other, found when a layer is first asked for.
+final class AdaptiveRoundings: Sendable {
+  private let moments: [String: OperandMoments]
+  private let made = Mutex<[String: AdaptiveRounding]>([:])
+
+  /// - Parameter moments: by the names of layers.
+  init(_ moments: [String: OperandMoments]) { self.moments = moments }
+
+  /// Of a layer; nil where it is not known what its weights multiply.
+  subscript(layer: String) -> AdaptiveRounding? {
+    if let known = made.withLock({ $0[layer] }) { return known }
+    guard let own = moments[layer], let rounding = AdaptiveRounding(own) else { return nil }
+    made.withLock { $0[layer] = rounding }
+    return rounding
+  }
+}
 
 /// Rounds the weights of a channel one after another, each making up for the errors of those before it (`Q70`): with H the mean
 /// products of what they multiply, this keeps eᵀ·H·e small, the power of what the errors e add to a sum. The idea is that of Frantar
@@ -11,9 +29,12 @@ struct AdaptiveRounding: Sendable {
   private let factors: [[Double]]
   private let ranges: [Range<Int>]
 
-  init(_ moments: OperandMoments) {
-    ranges = OperandMoments.ranges(moments.weights)
-    factors = zip(moments.blocks, ranges).map { Self.factor($0, count: $1.count) }
+  /// Nil where the moments left 64 bits.
+  init?(_ moments: OperandMoments) {
+    let (blocks, ranges) = (moments.blocks, OperandMoments.ranges(moments.weights))
+    guard blocks.count == ranges.count else { return nil }
+    self.ranges = ranges
+    factors = concurrently(blocks.count) { Self.factor(blocks[$0], count: ranges[$0].count) }
   }
 
   /// The integers of a channel's weights, in steps of `scale`.
@@ -36,8 +57,10 @@ struct AdaptiveRounding: Sendable {
           integer = min(max((wanted[index] / scale).rounded(.toNearestOrEven), -127), 127)
         }
         made.append(Int8(integer))
-        // What the later ones make up for is the whole error, of which those before already took their part.
-        let error = Double(row[range.lowerBound + index]) - integer * scale
+        // What the later ones make up for is the whole error, of which those before already took their part; of a weight that left
+        // the grid no more than a step, or one after another would leave it.
+        let step = scale * multiplier
+        let error = min(max(Double(row[range.lowerBound + index]) - integer * scale, -step), step)
         wanted.withUnsafeMutableBufferPointer { wanted in
           factor.withUnsafeBufferPointer { factor in
             for later in index + 1..<count {
@@ -68,7 +91,9 @@ struct AdaptiveRounding: Sendable {
     rest.withUnsafeMutableBufferPointer { rest in
       for last in stride(from: count - 1, to: 0, by: -1) {
         let own = last * count
-        let pivot = max(rest[own + last], damping * mean * 1e-3)
+        let pivot = rest[own + last]
+        // No less than what was added, but for the rounding of the sums.
+        guard pivot > 0.5 * damping * mean else { continue }
         for row in 0..<last {
           let share = rest[own + row] / pivot
           factor[row * count + last] = share

@@ -15,6 +15,8 @@ package struct CalibrationSketch: Sendable, Codable {
   let values: [Value]
   /// Products that each node summed.
   let work: [Int?]
+  /// Of layers, by their names; nil where nothing was to be rounded adaptively.
+  let moments: [String: OperandMoments]?
 }
 
 extension Calibration {
@@ -22,31 +24,49 @@ extension Calibration {
   package var sketch: CalibrationSketch {
     CalibrationSketch(
       samples: samples,
-      values: observers.sorted { $0.key < $1.key }.map { index, observer in
+      values: seen.observers.sorted { $0.key < $1.key }.map { index, observer in
         CalibrationSketch.Value(
-          name: graph[ValueID(index: index)].name, observer: observer, means: means[index])
-      }, work: work)
+          name: graph[ValueID(index: index)].name, observer: observer, means: seen.means[index])
+      }, work: seen.work, moments: layers.watchesOperands ? seen.moments : nil)
   }
 
   /// Takes in what another calibration of the graph observed.
   ///
-  /// - Throws: `invalid-value` for a sketch of another graph.
+  /// - Throws: `invalid-value` for a sketch of another graph, and for one without what this calibration watches.
   package mutating func merge(_ sketch: CalibrationSketch) throws(ModelError) {
     var known: [String: Int] = [:]
     for index in graph.values.indices { known[graph[graph.id(at: index)].name] = index }
     let places = sketch.values.map { known[$0.name] }
-    guard sketch.samples >= 0, sketch.work.map({ $0 == nil }) == work.map({ $0 == nil }),
+    guard sketch.samples >= 0, sketch.work.map({ $0 == nil }) == seen.work.map({ $0 == nil }),
       !places.contains(nil)
     else { throw ModelError(.invalidValue, "Q66: the sketch is of another model") }
+    var own = Observations(graph)
     for (place, value) in zip(places, sketch.values) {
       guard let place, value.observer.isSound, value.means?.isSound ?? true else {
-        throw ModelError(.invalidValue, "Q66: what the sketch holds of '\(value.name)' is damaged")
+        throw damaged(value.name)
       }
-      observers[place, default: RangeObserver()].merge(value.observer)
-      if let own = value.means { means[place, default: ChannelMeans()].merge(own) }
+      own.observers[place] = value.observer
+      own.means[place] = value.means
     }
-    samples += sketch.samples
-    work = zip(work, sketch.work).map { a, b in a.flatMap { a in b.map { a &+ $0 } } }
+    if layers.watchesOperands {
+      guard let moments = sketch.moments else {
+        throw ModelError(
+          .invalidValue,
+          "Q66: the sketch is without what adaptive rounding needs; calibrate anew, or round in another way"
+        )
+      }
+      for (name, moments) in moments {
+        guard moments.isSound(weights: layers.momentWeights(of: name)) else { throw damaged(name) }
+      }
+      own.moments = moments
+    }
+    own.samples = sketch.samples
+    own.work = sketch.work
+    merge(own)
+  }
+
+  private func damaged(_ name: String) -> ModelError {
+    ModelError(.invalidValue, "Q66: what the sketch holds of '\(name)' is damaged")
   }
 }
 
@@ -58,15 +78,7 @@ extension RangeObserver {
       return
     }
     guard other.samples > 0 else { return }
-    if let own = averages, let others = other.averages {
-      // Which samples came last is not known: each counts alike.
-      let share = Float(Double(other.samples) / Double(samples + other.samples))
-      averages = Extremes(
-        lower: own.lower + (others.lower - own.lower) * share,
-        upper: own.upper + (others.upper - own.upper) * share)
-    } else {
-      averages = averages ?? other.averages
-    }
+    sums.add(other.sums)
     samples += other.samples
     count += other.count
     notFinite += other.notFinite
@@ -86,11 +98,9 @@ extension RangeObserver {
   var isSound: Bool {
     bins.count == 2 * RangeObserver.half && (-40...100).contains(exponent)
       && bins.allSatisfy { (0...count).contains($0) } && samples >= 0 && notFinite >= 0
-      && (count > 0) == (extremes != nil) && (count > 0) == (averages != nil)
-      && count < 1 << 56 && samples < 1 << 56
-      && [extremes, averages].allSatisfy { ends in
-        ends.map { $0.lower.isFinite && $0.upper.isFinite && $0.lower <= $0.upper } ?? true
-      }
+      && (count > 0) == (extremes != nil) && (count > 0) == (sums.samples > 0) && sums.isSound
+      && sums.samples <= samples && count < 1 << 56 && samples < 1 << 56
+      && extremes.map { $0.lower.isFinite && $0.upper.isFinite && $0.lower <= $0.upper } ?? true
   }
 }
 

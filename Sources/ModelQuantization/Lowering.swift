@@ -9,8 +9,8 @@ struct Lowering {
   let forms: FormPlan
   private let ranges: [ValueID: ValueRange]
   let rounding: WeightRounding
-  /// Of what layers multiply, by their names.
-  let moments: [String: OperandMoments]
+  /// Of layers whose weights make up for each other.
+  private let adaptive: AdaptiveRoundings
   private let noise: WeightNoise
   /// Of layers whose weights have fewer bits than eight.
   private let grid: @Sendable (_ layer: String) -> WeightGrid?
@@ -32,7 +32,7 @@ struct Lowering {
   ///   - wideRanges: ranges of what layers read at 16 bits.
   init(
     _ source: Graph, forms: FormPlan, ranges: [ValueID: ValueRange], rounding: WeightRounding,
-    moments: [String: OperandMoments] = [:],
+    adaptive: AdaptiveRoundings = AdaptiveRoundings([:]),
     noise: WeightNoise, means: [ValueID: ChannelMeans], wideRanges: [ValueID: ValueRange] = [:],
     grid: @escaping @Sendable (_ layer: String) -> WeightGrid? = { _ in nil }
   ) {
@@ -40,7 +40,7 @@ struct Lowering {
     self.wideRanges = wideRanges
     self.source = source
     self.rounding = rounding
-    self.moments = moments
+    self.adaptive = adaptive
     self.noise = noise
     self.means = means
     self.forms = forms
@@ -209,7 +209,7 @@ struct Lowering {
     let stored = WeightQuantization.weights(
       weight, axis: op.weightChannelAxis, bias: bias, input: input, rounding: rounding,
       coarsest: coarsest, grid: grid(node.name),
-      adaptive: moments[node.name].flatMap { AdaptiveRounding($0) })
+      adaptive: adaptive[node.name])
     var operands: [ValueID?] = [
       x, target.addConstant(stored, named: source[weightID].name),
     ]

@@ -17,7 +17,7 @@ package struct OperandMoments: Sendable {
 
   /// Of a channel.
   let weights: Int
-  /// Packed lower triangles of Σ x·xᵀ in ``steps``, each sample's mean by itself.
+  /// Packed lower triangles of Σ x·xᵀ in ``steps``, each sample's mean by itself; empty where sums left 64 bits.
   private(set) var blocks: [[Int64]]
 
   /// The weights of each block.
@@ -37,24 +37,60 @@ package struct OperandMoments: Sendable {
     let magnitude = max(abs(range.lowerBound), abs(range.upperBound))
     guard magnitude > 0x1p-40, magnitude < 0x1p15 else { return nil }
     weights = seen.rows
-    let step = magnitude / Self.greatest
-    let numbers = seen.values.map { Int16(($0 / step).rounded(.toNearestOrEven)) }
-    let share = Double(step) * Double(step) * Self.steps / Double(seen.columns)
+    let columns = seen.columns
+    let inverse = Self.greatest / magnitude
+    // The sum has the nearest integer in its low bits.
+    let numbers = seen.values.map {
+      Int16(truncatingIfNeeded: ($0 * inverse + 0x1.8p23).bitPattern)
+    }
+    let step = Double(magnitude / Self.greatest)
+    let share = step * step * Self.steps / Double(columns)
     blocks = numbers.withUnsafeBufferPointer { numbers in
       Self.ranges(seen.rows).map { range in
         let rows = UnsafeBufferPointer(
-          rebasing: numbers[range.lowerBound * seen.columns..<range.upperBound * seen.columns])
-        return KernelTier.best.rowProducts(rows, rows: range.count, columns: seen.columns)
+          rebasing: numbers[range.lowerBound * columns..<range.upperBound * columns])
+        return KernelTier.best.rowProducts(rows, rows: range.count, columns: columns)
           .map { Int64((Double($0) * share).rounded(.toNearestOrEven)) }
       }
     }
   }
 
-  /// Adds those of another sample of the same layer.
+  /// Adds those of other samples of the same layer.
   mutating func add(_ other: OperandMoments) {
     guard other.weights == weights else { return }
-    for index in blocks.indices {
-      for place in blocks[index].indices { blocks[index][place] &+= other.blocks[index][place] }
+    var overflows = other.blocks.count != blocks.count
+    for index in blocks.indices where !overflows {
+      for place in blocks[index].indices {
+        let (sum, overflow) = blocks[index][place].addingReportingOverflow(
+          other.blocks[index][place])
+        blocks[index][place] = sum
+        overflows = overflows || overflow
+      }
     }
+    // The diagonal only grows and is greater than what is beside it: it overflows in every order or in none.
+    if overflows { blocks = [] }
+  }
+}
+
+extension OperandMoments: Codable {
+  private enum CodingKeys: String, CodingKey { case weights, blocks }
+
+  package init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    weights = try values.decode(Int.self, forKey: .weights)
+    blocks = try values.decode([PackedIntegers].self, forKey: .blocks).map(\.values)
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(weights, forKey: .weights)
+    try values.encode(blocks.map { PackedIntegers($0) }, forKey: .blocks)
+  }
+
+  /// Whether what was decoded can have been observed of a layer with so many weights to a channel.
+  func isSound(weights expected: Int?) -> Bool {
+    guard weights == expected else { return false }
+    return blocks.isEmpty
+      || blocks.map(\.count) == Self.ranges(weights).map { $0.count * ($0.count + 1) / 2 }
   }
 }

@@ -7,8 +7,6 @@ import TensorCore
 package struct Quantizer: Sendable {
   package var method: CalibrationMethod
   package var rounding: WeightRounding
-  /// What ``WeightRounding/adaptive`` needs to know of what layers multiply, by their names.
-  package var moments: [String: OperandMoments] = [:]
   /// What rounding weights may add to the sums of layers, as a share of what rounding their results adds (`Q57`).
   package var weightNoise: Double
   /// Names of nodes that stay float whatever is found.
@@ -90,7 +88,8 @@ package struct Quantizer: Sendable {
       }
     }
     var lowering = Lowering(
-      calibration.graph, forms: forms, ranges: ranges, rounding: rounding, moments: moments,
+      calibration.graph, forms: forms, ranges: ranges, rounding: rounding,
+      adaptive: rounding == .adaptive ? calibration.adaptiveRoundings : AdaptiveRoundings([:]),
       noise: WeightNoise(share: weightNoise, layers: weights), means: means,
       wideRanges: known.wide, grid: { [grid, fine] in fine.contains($0) ? nil : grid })
     let graph = try lowering.lower()

@@ -22,9 +22,9 @@ package struct ValueRange: Sendable, Hashable, Codable {
   }
 }
 
-/// What is remembered of one activation (`Q48`): extremes, moving averages, and a histogram of 4,096 bins whose
+/// What is remembered of one activation (`Q48`): extremes, means of the samples' extremes, and a histogram of 4,096 bins whose
 /// width is a power of two and doubles when a value falls outside. Memory does not grow with the number
-/// of samples, and all but the moving average do not depend on their order.
+/// of samples, and nothing depends on their order.
 package struct RangeObserver: Sendable, Codable {
   struct Extremes: Sendable, Codable, Hashable {
     let lower: Float
@@ -37,8 +37,8 @@ package struct RangeObserver: Sendable, Codable {
   package internal(set) var notFinite = 0
   /// The least and the greatest value; nil before there is one.
   var extremes: Extremes?
-  /// Moving averages of the samples' extremes.
-  var averages: Extremes?
+  /// Of the samples' extremes.
+  var sums = ExtremeSums()
   var bins = [Int](repeating: 0, count: KernelTier.histogramBins)
   /// Bins below and above zero.
   static let half = KernelTier.histogramBins / 2
@@ -64,10 +64,7 @@ package struct RangeObserver: Sendable, Codable {
     let (low, high) = (range.lowerBound, range.upperBound)
     extremes = Extremes(
       lower: min(extremes?.lower ?? low, low), upper: max(extremes?.upper ?? high, high))
-    averages =
-      averages.map {
-        Extremes(lower: $0.lower * 0.9 + low * 0.1, upper: $0.upper * 0.9 + high * 0.1)
-      } ?? Extremes(lower: low, upper: high)
+    sums.add(low...high)
     widen(to: max(abs(low), abs(high)))
     count += values.count - bad
     let inverse = Float(sign: .plus, exponent: -exponent, significand: 1)
@@ -106,13 +103,13 @@ package struct RangeObserver: Sendable, Codable {
   ///
   /// - Throws: `not-quantizable` where nothing finite was observed.
   package func range(_ method: CalibrationMethod) throws(ModelError) -> ValueRange {
-    guard count > 0, let extremes, let averages else {
+    guard count > 0, let extremes, let means = sums.means else {
       throw ModelError(.notQuantizable, "no finite value was observed")
     }
     let whole = ValueRange(lower: extremes.lower, upper: extremes.upper)
     switch method {
     case .minMax: return whole
-    case .movingAverage: return ValueRange(lower: averages.lower, upper: averages.upper)
+    case .movingAverage: return ValueRange(lower: means.lowerBound, upper: means.upperBound)
     case .percentile: return percentile(0.00005, within: whole)
     case .mse:
       let sums = BinSums(self)

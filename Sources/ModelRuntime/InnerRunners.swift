@@ -1,15 +1,12 @@
 import ModelIR
 import ModelKernels
 import ModelOperators
-import Synchronization
 import TensorCore
 
 /// Runs the graphs that one node holds; what was planned for some shapes is kept for the next run.
 final class InnerRunners: Sendable {
   /// The runners of the node's graphs, for one pool of threads.
-  ///
-  /// `@unchecked Sendable`: whoever takes a set off the list is the only one to use it until it is back.
-  private final class Runners: @unchecked Sendable {
+  private final class Runners {
     let pool: ThreadPool
     var boxes: [Box]
 
@@ -27,7 +24,7 @@ final class InnerRunners: Sendable {
 
   private let op: any GraphOperator
   private let options: PlanOptions
-  private let idle = Mutex<[Runners]>([])
+  private let runners = ReusePool<Runners>()
 
   init(_ op: any GraphOperator, options: PlanOptions) {
     self.op = op
@@ -37,17 +34,19 @@ final class InnerRunners: Sendable {
   /// The node's outputs.
   func run(_ operands: Operands<Tensor>, pool: ThreadPool) throws(ModelError) -> [Tensor] {
     let types = try op.infer(operands.map { Fact($0) })
-    let known = idle.withLock { idle in
-      idle.firstIndex { $0.pool === pool }.map { idle.remove(at: $0) }
-    }
     let graphs = op.graphs
-    let runners = known ?? Runners(graphs.map(\.graph), options: options, pool: pool)
-    defer { idle.withLock { $0.append(runners) } }
-    return try op.run(operands, outputs: types) { (index, inputs) throws(ModelError) in
-      try during("running graph '\(graphs[index].name)'") { () throws(ModelError) in
-        try runners.boxes[index].runner.run(inputs)
-      }
-    }
+    return try runners.use(
+      where: { $0.pool === pool },
+      orMake: { () throws(ModelError) in
+        Runners(graphs.map(\.graph), options: options, pool: pool)
+      },
+      { (runners) throws(ModelError) in
+        try op.run(operands, outputs: types) { (index, inputs) throws(ModelError) in
+          try during("running graph '\(graphs[index].name)'") { () throws(ModelError) in
+            try runners.boxes[index].runner.run(inputs)
+          }
+        }
+      })
   }
 
   /// The kernel of a node in a plan: its operands are copied, since its graphs have memory of their own.

@@ -50,7 +50,7 @@ private func quantized(
   return try Quantizer(method: method).quantize(calibration)
 }
 
-@Test(arguments: CalibrationMethod.allCases.filter { $0 != .movingAverage })
+@Test(arguments: CalibrationMethod.allCases)
 func sketchesAddUpInAnyOrder(method: CalibrationMethod) throws {
   let (first, second, third) = (try sketch(0..<5), try sketch(5..<20), try sketch([20]))
   let whole = try quantized([sketch((0..<21).reversed())], method)
@@ -67,8 +67,59 @@ func sketchesAddUpInAnyOrder(method: CalibrationMethod) throws {
   var resumed = Calibration(try graph())
   try resumed.merge(sketch(0..<5))
   for number in 5..<9 { try resumed.observe(try sample(number)) }
-  // Even the moving average does.
   #expect(try json(resumed.sketch) == json(sketch(0..<9)))
+}
+
+@Test func samplesSideBySideShowTheSame() throws {
+  let samples = try (0..<13).map { try sample($0) }
+  func sketch(_ threads: Int) throws -> Data {
+    var calibration = Calibration(try graph(), watchesOperands: true, threads: threads)
+    try calibration.observe(samples: Array(samples[..<9]))
+    try calibration.observe(samples: Array(samples[9...]))
+    return try json(calibration.sketch)
+  }
+  let alone = try sketch(1)
+  for threads in [2, 5, 40] { #expect(try sketch(threads) == alone) }
+}
+
+@Test func sketchesForAdaptiveRoundingAddUp() throws {
+  func sketch(_ numbers: Range<Int>) throws -> CalibrationSketch {
+    var calibration = Calibration(try graph(), watchesOperands: true)
+    for number in numbers { try calibration.observe(try sample(number)) }
+    return calibration.sketch
+  }
+  func calibrated(_ sketches: [CalibrationSketch]) throws -> QuantizationRecord {
+    var calibration = Calibration(try graph(), watchesOperands: true)
+    for sketch in sketches {
+      try calibration.merge(JSONDecoder().decode(CalibrationSketch.self, from: json(sketch)))
+    }
+    #expect(calibration.adaptiveRoundings["y"] != nil)
+    return try Quantizer(rounding: .adaptive).quantize(calibration).record
+  }
+  let whole = try calibrated([sketch(0..<9)])
+  #expect(try calibrated([sketch(4..<9), sketch(0..<4)]) == whole)
+}
+
+@Test func sketchesWithoutWhatAdaptiveRoundingNeedsAreRefused() throws {
+  var calibration = Calibration(try graph(), watchesOperands: true)
+  #expect(throws: ModelError.self) { try calibration.merge(try sketch(0..<2)) }
+}
+
+@Test(arguments: [
+  (#""weights":8"#, #""weights":9"#), (#""blocks":[""#, #""blocks":["AAAAAAAAAAA="#),
+  (#""blocks":[""#, #""blocks":["AA"#), (#""y":{"#, #""z":{"#),
+])
+func damagedMomentsAreRefused(part: String, other: String) throws {
+  var calibration = Calibration(try graph(), watchesOperands: true)
+  try calibration.observe(try sample(1))
+  let text = try #require(String(bytes: json(calibration.sketch), encoding: .utf8))
+  #expect(text.contains(part))
+  var another = Calibration(try graph(), watchesOperands: true)
+  #expect(throws: (any Error).self) {
+    try another.merge(
+      JSONDecoder().decode(
+        CalibrationSketch.self, from: Data(text.replacing(part, with: other).utf8)))
+  }
 }
 
 @Test func sketchesDoNotGrow() throws {
