@@ -68,6 +68,25 @@ extension KernelTier {
     }
   }
 
+  /// The nearest integers of values times `factor`, ties to even. No product may leave 16 bits.
+  package func steps(_ values: UnsafeBufferPointer<Float>, factor: Float) -> [Int16] {
+    [Int16](unsafeUninitializedCapacity: values.count) { steps, count in
+      guard let first = values.baseAddress, let start = steps.baseAddress else { return }
+      table.steps_s16(values.count, first, factor, start)
+      count = values.count
+    }
+  }
+
+  /// Adds `factor` times each element of `x` to that of `y`; product and sum are rounded.
+  package func add(
+    _ factor: Double, times x: UnsafeBufferPointer<Double>,
+    to y: UnsafeMutableBufferPointer<Double>
+  ) {
+    precondition(x.count == y.count)
+    guard let first = x.baseAddress, let start = y.baseAddress else { return }
+    table.add_multiple_f64(x.count, factor, first, start)
+  }
+
   /// Σ over the columns of the products of each row with itself and those before it: a packed lower triangle.
   ///
   /// - Parameter x: `[rows, columns]`. No sum may leave 32 bits.

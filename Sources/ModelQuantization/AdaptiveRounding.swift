@@ -1,3 +1,4 @@
+import ModelKernels
 import Synchronization
 import TensorCore
 
@@ -63,9 +64,11 @@ struct AdaptiveRounding: Sendable {
         let error = min(max(Double(row[range.lowerBound + index]) - integer * scale, -step), step)
         wanted.withUnsafeMutableBufferPointer { wanted in
           factor.withUnsafeBufferPointer { factor in
-            for later in index + 1..<count {
-              wanted[later] += error * factor[index * count + later]
-            }
+            KernelTier.best.add(
+              error,
+              times: UnsafeBufferPointer(
+                rebasing: factor[index * count + index + 1..<(index + 1) * count]),
+              to: UnsafeMutableBufferPointer(rebasing: wanted[(index + 1)...]))
           }
         }
       }
@@ -97,7 +100,9 @@ struct AdaptiveRounding: Sendable {
         for row in 0..<last {
           let share = rest[own + row] / pivot
           factor[row * count + last] = share
-          for column in 0...row { rest[row * count + column] -= share * rest[own + column] }
+          KernelTier.best.add(
+            -share, times: UnsafeBufferPointer(rebasing: rest[own...own + row]),
+            to: UnsafeMutableBufferPointer(rebasing: rest[row * count...row * count + row]))
         }
       }
     }

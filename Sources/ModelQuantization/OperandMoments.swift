@@ -38,10 +38,8 @@ package struct OperandMoments: Sendable {
     guard magnitude > 0x1p-40, magnitude < 0x1p15 else { return nil }
     weights = seen.rows
     let columns = seen.columns
-    let inverse = Self.greatest / magnitude
-    // The sum has the nearest integer in its low bits.
-    let numbers = seen.values.map {
-      Int16(truncatingIfNeeded: ($0 * inverse + 0x1.8p23).bitPattern)
+    let numbers = seen.values.withUnsafeBufferPointer {
+      KernelTier.best.steps($0, factor: Self.greatest / magnitude)
     }
     let step = Double(magnitude / Self.greatest)
     let share = step * step * Self.steps / Double(columns)

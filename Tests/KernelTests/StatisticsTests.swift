@@ -93,6 +93,29 @@ import Testing
     }
   }
 
+  @Test(arguments: KernelTier.available) func stepsAreTheNearestIntegers(tier: KernelTier) {
+    var samples = Samples(6)
+    let values = samples.floats(77, -1...1) + [0.5, -0.5, 1.5, 2.5, 32767, -32767].map { $0 / 100 }
+    let made = values.withUnsafeBufferPointer { tier.steps($0, factor: 100) }
+    #expect(made == values.map { Int16(($0 * 100).rounded(.toNearestOrEven)) })
+  }
+
+  @Test(arguments: KernelTier.available) func multiplesAreRoundedBeforeTheyAreAdded(
+    tier: KernelTier
+  ) {
+    var samples = Samples(7)
+    for count in [0, 1, 7, 16, 129] {
+      let x = samples.floats(count, -3...3).map { Double($0) / 3 }
+      let y = samples.floats(count, -3...3).map { Double($0) / 7 }
+      var made = y
+      x.withUnsafeBufferPointer { x in
+        made.withUnsafeMutableBufferPointer { tier.add(0.1, times: x, to: $0) }
+      }
+      let products = x.map { $0 * 0.1 }
+      #expect(made == zip(y, products).map { $0 + $1 })
+    }
+  }
+
   @Test func everyTierGivesTheSameMoments() {
     let values = Self.values(3 * 5 * 1000)
     let made = KernelTier.available.map { tier in

@@ -129,6 +129,33 @@ static void rows(const ck_kernels *k) {
   report(k, "gemm", c, 7 * 67 * sizeof(float));
 }
 
+static void statistics(const ck_kernels *k) {
+  float *x = floats(5 * count, 40);
+  ck_extremes found = k->extremes_f32(5 * count, x);
+  float ends[2] = {found.least, found.greatest};
+  report(k, "extremes", ends, sizeof ends);
+  int64_t bins[CK_HISTOGRAM_BINS] = {0}, sums[5] = {0}, counts[5] = {0};
+  k->histogram_f32(5 * count, x, 32, bins);
+  report(k, "histogram", bins, sizeof bins);
+  double squares[5] = {0};
+  k->channel_moments_f32(1, 5, count, x, 0, count, sums, squares, counts);
+  report(k, "moment-sums", sums, sizeof sums);
+  report(k, "moment-squares", squares, sizeof squares);
+  int16_t *steps = malloc(5 * count * sizeof *steps);
+  k->steps_s16(5 * count, x, 7.3f, steps);
+  report(k, "steps", steps, 5 * count * sizeof *steps);
+  int32_t products[15];
+  k->row_products_s16(5, count, steps, count, products);
+  report(k, "row-products", products, sizeof products);
+  double a[count], b[count];
+  for (size_t i = 0; i < count; i++) {
+    a[i] = x[i];
+    b[i] = x[i + count] / 3.0;
+  }
+  k->add_multiple_f64(count, 0.1, a, b);
+  report(k, "add-multiple", b, sizeof b);
+}
+
 int main(void) {
   for (int isa = 0; isa <= CK_ISA_AVX_VNNI; isa++) {
     const ck_kernels *k = ck_kernels_for((ck_isa)isa);
@@ -137,6 +164,7 @@ int main(void) {
       windows(k);
       elements(k);
       rows(k);
+      statistics(k);
     }
   }
   return 0;

@@ -31,4 +31,10 @@ typedef void (*ck_channel_moments_f32_fn)(size_t blocks, size_t channels, size_t
 typedef void (*ck_row_products_s16_fn)(size_t rows, size_t columns, const int16_t *_Nonnull x, ptrdiff_t x_row,
                                        int32_t *_Nonnull sums);
 
+/* y[i] = x[i] * factor to the nearest integer, ties to even. No product may leave 16 bits. */
+typedef void (*ck_steps_s16_fn)(size_t count, const float *_Nonnull x, float factor, int16_t *_Nonnull y);
+
+/* y[i] += factor * x[i], rounded after the product and after the sum. */
+typedef void (*ck_add_multiple_f64_fn)(size_t count, double factor, const double *_Nonnull x, double *_Nonnull y);
+
 #endif

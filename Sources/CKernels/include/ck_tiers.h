@@ -75,6 +75,8 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
   ck_histogram_f32_fn _Nonnull histogram_f32;
   ck_channel_moments_f32_fn _Nonnull channel_moments_f32;
   ck_row_products_s16_fn _Nonnull row_products_s16;
+  ck_steps_s16_fn _Nonnull steps_s16;
+  ck_add_multiple_f64_fn _Nonnull add_multiple_f64;
 } ck_kernels;
 
 /* The kernels of a tier, or NULL if this build or this processor lacks it. */
