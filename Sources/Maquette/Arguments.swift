@@ -34,7 +34,7 @@ package enum ConversionChoices {
   }
   /// The ways of rounding weights.
   package static var rounding: NamedChoices<WeightRounding> {
-    NamedChoices("way of rounding weights", usual: .corrected)
+    NamedChoices("way of rounding weights", usual: .adaptive)
   }
   /// The ways of balancing channels.
   package static var balance: NamedChoices<ChannelBalance> {

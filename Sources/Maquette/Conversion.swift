@@ -27,7 +27,7 @@ package struct Conversion: Sendable {
   package var sketch: String?
   package var method = CalibrationMethod.mse
   /// How weights become integers.
-  package var rounding = WeightRounding.corrected
+  package var rounding = WeightRounding.adaptive
   /// What rounding weights may add to the sums of layers, as a share of what rounding their results adds; nil for as
   /// much as costs little (``PartObserver/quantized(_:_:judgedBy:)``).
   package var weightNoise: Double? = 0

@@ -6,7 +6,7 @@ package enum WeightRounding: String, Sendable, Codable, CaseIterable {
   case leastError = "least-error"
   /// As ``leastError``, and biases take off what the rounded weights add to a layer's sums on average.
   case corrected
-  /// As ``corrected``, and each weight of a channel makes up for the errors of those before it (`Q70`). Slower.
+  /// As ``corrected``, and each weight of a channel makes up for the errors of those before it (`Q70`).
   case adaptive
 
   /// Whether biases take off what rounding adds on average.
