@@ -89,7 +89,7 @@ final class PartObserver {
   }
 
   /// Samples of each thread that wait for each other.
-  private static let together = 4
+  private static let together = 2
 
   /// Observes those that wait.
   func finish() throws(ModelError) {

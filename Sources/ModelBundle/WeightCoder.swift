@@ -233,12 +233,13 @@ enum WeightCoder {
     var runs: [(distribution: UInt8, count: Int)] = []
     for tensor in tensors {
       let choice = try distributions(of: tensor)
+      let bytes = tensor.bytes
       stored.append(choice.axis)
       stored += choice.numbers
       let layout = try Layout(tensor.shape, axis: choice.axis)
       for (channel, number) in choice.numbers.enumerated() {
         for start in layout.starts(channel) {
-          symbols += tensor.bytes[start..<start + layout.inner]
+          symbols += bytes[start..<start + layout.inner]
         }
         runs.append((number, layout.outer * layout.inner))
       }
@@ -254,19 +255,21 @@ enum WeightCoder {
     if tensor.shape.rank > 1 { axes.append(0) }
     if let axis = tensor.quantization?.axis, axis != 0 { axes.append(UInt8(axis)) }
     var best: (axis: UInt8, numbers: [UInt8], cost: Int)?
+    let bytes = tensor.bytes
     for axis in axes {
       let layout = try Layout(tensor.shape, axis: axis)
       var numbers: [UInt8] = []
       var cost = 0
       var counts = [Int](repeating: 0, count: 129)
+      var search = BellSearch()
       for channel in 0..<layout.channels {
         for index in counts.indices { counts[index] = 0 }
         for start in layout.starts(channel) {
           for index in start..<start + layout.inner {
-            counts[Int(Int8(bitPattern: tensor.bytes[index]).magnitude)] += 1
+            counts[Int(Int8(bitPattern: bytes[index]).magnitude)] += 1
           }
         }
-        let choice = cheapest(counts)
+        let choice = cheapest(counts, &search)
         numbers.append(UInt8(choice.number))
         cost += choice.cost + 8 << 16
       }
@@ -276,25 +279,52 @@ enum WeightCoder {
   }
 
   /// The distribution by which these many of each magnitude are shortest.
-  private static func cheapest(_ counts: [Int]) -> (number: Int, cost: Int) {
+  private static func cheapest(
+    _ counts: [Int], _ search: inout BellSearch
+  ) -> (number: Int, cost: Int) {
     let greatest = counts.lastIndex { $0 > 0 } ?? 0
-    var best = (number: 0, cost: Int.max)
-    if greatest < WeightDistribution.firstBell {
-      let own = costs[greatest]
-      best = (greatest, zip(counts, own).reduce(0) { $0 + $1.0 * ($1.1 ?? 0) })
-    }
-    counts.withUnsafeBufferPointer { counts in
-      bellCosts.withUnsafeBufferPointer { bells in
-        for bell in 0..<bells.count / 129 {
-          var cost = 0
-          for magnitude in 0...greatest {
-            cost &+= counts[magnitude] &* bells[bell &* 129 &+ magnitude]
+    let bell = search.cheapest(counts, greatest)
+    guard greatest < WeightDistribution.firstBell else { return bell }
+    let cost = zip(counts, costs[greatest]).reduce(0) { $0 + $1.0 * ($1.1 ?? 0) }
+    return cost <= bell.cost ? (greatest, cost) : bell
+  }
+
+  /// Finds the bell of the fewest bits for one channel after the other: of each shape from the scale that the channel before had,
+  /// since costs rise on both sides of the least.
+  private struct BellSearch {
+    private var scales = WeightDistribution.shapes.map { _ in WeightDistribution.scales / 2 }
+
+    mutating func cheapest(_ counts: [Int], _ greatest: Int) -> (number: Int, cost: Int) {
+      var best = (number: 0, cost: Int.max)
+      for shape in scales.indices {
+        let first = shape * WeightDistribution.scales
+        func cost(_ scale: Int) -> Int {
+          guard (0..<WeightDistribution.scales).contains(scale) else { return .max }
+          return BellSearch.cost(counts, greatest, bell: first + scale)
+        }
+        var (scale, least) = (scales[shape], cost(scales[shape]))
+        for step in [-1, 1] {
+          while case let next = cost(scale + step), next < least {
+            (scale, least) = (scale + step, next)
           }
-          if cost < best.cost { best = (bell + WeightDistribution.firstBell, cost) }
+        }
+        scales[shape] = scale
+        if least < best.cost { best = (WeightDistribution.firstBell + first + scale, least) }
+      }
+      return best
+    }
+
+    private static func cost(_ counts: [Int], _ greatest: Int, bell: Int) -> Int {
+      counts.withUnsafeBufferPointer { counts in
+        bellCosts.withUnsafeBufferPointer { costs in
+          var sum = 0
+          for magnitude in 0...greatest {
+            sum &+= counts[magnitude] &* costs[bell &* 129 &+ magnitude]
+          }
+          return sum
         }
       }
     }
-    return best
   }
 
   private static let costs = (0..<WeightDistribution.count).map { WeightDistribution($0).costs }
