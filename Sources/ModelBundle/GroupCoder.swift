@@ -96,39 +96,48 @@ enum GroupCoder {
 
   private static func encode(_ tensors: [Tensor], size: Int) throws(ModelError) -> [UInt8]? {
     var stored = [UInt8(size & 0xFF), UInt8(size >> 8)]
-    var coded: [Tensor] = []
-    var (common, all) = (0, 0)
+    var groups: [(layout: WeightCoder.Layout, shape: Shape, divisors: [Int])] = []
     for tensor in tensors {
       let axis = tensor.quantization?.axis.map { UInt8($0) } ?? WeightCoder.whole
       stored.append(axis)
       let layout = try WeightCoder.Layout(tensor.shape, axis: axis)
       let shape = try multipliers(layout, size: size)
-      var divisors = [Int](repeating: 0, count: shape.count)
-      tensor.withElements(of: Int8.self) { elements in
-        forEach(layout, size: size) { element, group in
-          if divisors[group] != 1 {
-            divisors[group] = divisor(divisors[group], Int(elements[element].magnitude))
-          }
-        }
-      }
-      common += divisors.count { $0 > 1 }
-      all += divisors.count
+      groups.append((layout, shape, divisors(of: tensor, layout, size: size, count: shape.count)))
+    }
+    let common = groups.reduce(0) { $0 + $1.divisors.count { $0 > 1 } }
+    guard 2 * common > groups.reduce(0, { $0 + $1.divisors.count }) else { return nil }
+    var coded: [Tensor] = []
+    for (tensor, group) in zip(tensors, groups) {
       // −128 has no divisor of eight bits but halves of it.
-      divisors = divisors.map { $0 == 128 ? 64 : max($0, 1) }
+      let divisors = group.divisors.map { $0 == 128 ? 64 : max($0, 1) }
       let quotients = Tensor(
         .int8, tensor.shape, quantization: tensor.quantization,
         writing: { bytes in
           tensor.withElements(of: Int8.self) { elements in
-            forEach(layout, size: size) { element, group in
+            forEach(group.layout, size: size) { element, group in
               bytes[element] = UInt8(
                 bitPattern: Int8(truncatingIfNeeded: Int(elements[element]) / divisors[group]))
             }
           }
         })
-      coded += [quotients, Tensor(shape, divisors.map { Int8(truncatingIfNeeded: $0) })]
+      coded += [quotients, Tensor(group.shape, divisors.map { Int8(truncatingIfNeeded: $0) })]
     }
-    guard 2 * common > all else { return nil }
     return stored + (try WeightCoder.encode(coded))
+  }
+
+  /// The greatest common divisor of each group; 0 where all of it is.
+  private static func divisors(
+    of tensor: Tensor, _ layout: WeightCoder.Layout, size: Int, count: Int
+  ) -> [Int] {
+    var divisors = [Int](repeating: 0, count: count)
+    tensor.withElements(of: Int8.self) { elements in
+      forEach(layout, size: size) { element, group in
+        if divisors[group] != 1 {
+          divisors[group] = divisor(divisors[group], Int(elements[element].magnitude))
+        }
+      }
+    }
+    return divisors
   }
 
   /// The greatest common divisor; that of 0 and a number is the number.
