@@ -31,6 +31,7 @@ package let allPasses: [any Pass] = [
   Rewriting(MakeLinear()),
   Rewriting(FoldBatchNormalization()),
   Rewriting(FoldChannelArithmetic()),
+  Rewriting(ConvolveBeforeResize()),
   RecogniseMemory(),
   Rewriting(FuseResidualAdd()),
   Rewriting(FuseActivation()),

@@ -186,9 +186,11 @@ CK_INLINE __m512i CK_FN(narrow)(const __m512i v[4], __m512i zero) {
 }
 
 /* The same for `halves` times 16 channels of as many rows as make groups of four vectors; returns their number. Saturation does what
- * clamping to -128 would, so `floor` is looked at only if it is above. */
+ * clamping to -128 and to 127 would, so `floor` is looked at only if it is above, and the upper limit only if it is below or
+ * a value may be too great for an int32. */
 CK_INLINE size_t CK_FN(epilogue_groups)(const ck_activation activation, const int has_residual, const int has_scale,
-                                        const size_t halves, const int has_floor, const ck_epilogue *e, size_t rows, const int32_t *acc,
+                                        const size_t halves, const int has_floor, const int has_ceiling, const ck_epilogue *e,
+                                        size_t rows, const int32_t *acc,
                                         const float *multiplier, const float *slope, const int8_t *residual,
                                         ptrdiff_t residual_step, int8_t *output, ptrdiff_t output_step, float floor) {
   const __m512 low = _mm512_set1_ps(floor), high = _mm512_set1_ps((float)(e->clamp.high - e->clamp.zero));
@@ -221,7 +223,7 @@ CK_INLINE size_t CK_FN(epilogue_groups)(const ck_activation activation, const in
       if (has_floor) {
         t = _mm512_max_ps(t, low);
       }
-      v[i] = _mm512_cvtps_epi32(_mm512_min_ps(t, high));
+      v[i] = _mm512_cvtps_epi32(has_ceiling ? _mm512_min_ps(t, high) : t);
     }
     __m512i bytes = CK_FN(narrow)(v, zero);
     int8_t *to = output + (ptrdiff_t)done * output_step;
@@ -238,6 +240,20 @@ CK_INLINE size_t CK_FN(epilogue_groups)(const ck_activation activation, const in
   return done;
 }
 
+/* Whether a value has to be clamped from above before it is an int32: sums are at most 2^31. */
+CK_INLINE int CK_FN(has_ceiling)(const ck_activation activation, const int has_residual, const size_t halves, const ck_epilogue *e,
+                                 const float *multiplier, const float *slope) {
+  const __m512 most = _mm512_set1_ps(0.5f), steepest = _mm512_set1_ps(1.0f);
+  __mmask16 beyond = 0;
+  for (size_t h = 0; h < halves; h++) {
+    beyond |= _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_loadu_ps(multiplier + h * 16)), most, _CMP_NLT_UQ);
+    if (activation == CK_ACTIVATION_LEAKY) {
+      beyond |= _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_loadu_ps(slope + h * 16)), steepest, _CMP_NLE_UQ);
+    }
+  }
+  return beyond || e->clamp.high < 127 || (has_residual && !(__builtin_fabsf(e->residual_multiplier) < 0x1p20f));
+}
+
 CK_INLINE void CK_FN(epilogue_of)(const ck_activation activation, const int has_residual, const int has_scale,
                                   const ck_epilogue *e, size_t rows, size_t count, const int32_t *acc, const float *multiplier, const float *slope,
                                   const int8_t *residual, ptrdiff_t residual_step, int8_t *output, ptrdiff_t output_step) {
@@ -245,14 +261,19 @@ CK_INLINE void CK_FN(epilogue_of)(const ck_activation activation, const int has_
   floor = activation == CK_ACTIVATION_RELU && floor < 0.0f ? 0.0f : floor;
   const int has_floor = floor > (float)(-128 - e->clamp.zero);
   size_t done = 0;
-#define CK_GROUPS(halves, has_floor) \
-  CK_FN(epilogue_groups)(activation, has_residual, has_scale, halves, has_floor, e, rows, acc, multiplier, slope, residual, residual_step, \
-                         output, output_step, floor)
+#define CK_GROUPS(halves, has_floor, has_ceiling) \
+  CK_FN(epilogue_groups)(activation, has_residual, has_scale, halves, has_floor, has_ceiling, e, rows, acc, multiplier, slope, residual, \
+                         residual_step, output, output_step, floor)
+#define CK_LIMITED_GROUPS(halves) \
+  has_scale || CK_FN(has_ceiling)(activation, has_residual, halves, e, multiplier, slope) \
+      ? has_floor ? CK_GROUPS(halves, 1, 1) : CK_GROUPS(halves, 0, 1) \
+      : has_floor ? CK_GROUPS(halves, 1, 0) : CK_GROUPS(halves, 0, 0)
   if (count == 32) {
-    done = has_floor ? CK_GROUPS(2, 1) : CK_GROUPS(2, 0);
+    done = CK_LIMITED_GROUPS(2);
   } else if (count == 16) {
-    done = has_floor ? CK_GROUPS(1, 1) : CK_GROUPS(1, 0);
+    done = CK_LIMITED_GROUPS(1);
   }
+#undef CK_LIMITED_GROUPS
 #undef CK_GROUPS
   if (done < rows) {
     CK_FN(epilogue_rows)(activation, has_residual, e, rows - done, count, acc + done * CK_CHANNEL_BLOCK, multiplier, slope,
