@@ -34,10 +34,7 @@ extension ModelFamily {
     staysFloat: [
       FloatRule("attention is a share of e^score, which eight bits are too coarse for") {
         ["Softmax", "Attention"].contains(Swift.type(of: $1.op).name)
-      },
-      FloatRule("a phone's number chooses a row; rows are read, not computed with") {
-        Swift.type(of: $1.op).name == "Gather"
-      },
+      }
     ],
     agreements: TextToAudioEmbedding.agreements)
 }
