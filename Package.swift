@@ -61,7 +61,10 @@ let package = Package(
       name: "COnnx", dependencies: ["CProtobufC"], exclude: ["README.md"]),
     module(
       "ModelQuantization",
-      ["ModelPasses", "ModelRuntime", "ModelOperators", "ModelKernels", "ModelIR", "TensorCore"]),
+      [
+        "ModelAdaptation", "ModelPasses", "ModelRuntime", "ModelOperators", "ModelKernels",
+        "ModelIR", "TensorCore",
+      ]),
     module(
       "OnnxFormat",
       ["ModelOperators", "ModelIR", "TensorCore", "COnnx", "CProtobufC", "CZlib"]),

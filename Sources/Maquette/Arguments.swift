@@ -42,13 +42,13 @@ package enum ConversionChoices {
   }
 }
 
-/// How coarsely weights may be rounded, as commands take it: a share, or `auto`.
+/// How coarsely weights may be rounded, as commands take it.
 package enum WeightNoises {
-  /// Nil for `auto`.
-  package static func named(_ text: String) throws(ModelError) -> Double? {
-    if text == "auto" { return nil }
-    guard let share = Double(text), (0...100).contains(share) else {
-      throw ModelError(.usage, "'\(text)' is no weight noise: a number from 0 to 100, or auto")
+  package static let usual = 0.2
+
+  package static func checked(_ share: Double) throws(ModelError) -> Double {
+    guard (0...100).contains(share) else {
+      throw ModelError(.usage, "\(share) is no weight noise: a number from 0 to 100")
     }
     return share
   }

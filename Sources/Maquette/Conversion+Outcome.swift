@@ -26,7 +26,7 @@ extension Conversion {
     let nodes: Int
     let int8Nodes: Int
     let calibrationSamples: Int
-    /// The share of their results' rounding that the rounding of weights may add.
+    /// The share by which the noise of the outputs may grow.
     let weightNoise: Double?
     let goldens: Int
   }

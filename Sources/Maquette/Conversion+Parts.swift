@@ -45,8 +45,12 @@ final class PartObserver {
   private var calibration: Calibration
   /// Inputs that are to be observed together.
   private var waiting: [[Tensor]] = []
-  /// What forms of layers cost, found once for plans with weights of one noise.
-  private var study: (weightNoise: Double, study: PlanStudy)?
+  /// By which the noise of weights is shared out.
+  private var probes = DrawnSamples(most: 2)
+  /// The noise of weights, shared out once.
+  private var noise: WeightNoise?
+  /// What forms of layers cost, found once.
+  private var study: PlanStudy?
 
   init(_ part: ModelPart, _ request: Conversion) throws(ModelError) {
     self.part = part
@@ -84,6 +88,7 @@ final class PartObserver {
     let inputs = try during("calibrating '\(part.name)' with '\(sample.name)'") {
       () throws(ModelError) in try prepared.ordered(sample.inputs)
     }
+    probes.offer(inputs)
     waiting.append(inputs)
     if waiting.count >= Self.together * threads { try finish() }
   }
@@ -104,17 +109,16 @@ final class PartObserver {
   ///   - samples: those that a plan is measured on.
   ///   - size: the part's share of the bundle's, where that has a limit.
   func quantized(
-    _ request: Conversion, _ family: FamilyModel?, _ samples: [Sample],
-    weightNoise: Double, size: PlanSize?
+    _ request: Conversion, _ family: FamilyModel?, _ samples: [Sample], size: PlanSize?
   ) throws(ModelError) -> ModelPart {
     var quantizer = Quantizer(
-      method: request.method, rounding: request.rounding, weightNoise: weightNoise,
-      keptFloat: request.keptFloat)
+      method: request.method, rounding: request.rounding, keptFloat: request.keptFloat)
     quantizer.keepFloat(by: family, in: prepared)
     quantizer.grid = request.grid
     quantizer.wide =
       request.wide.contains(Conversion.everyLayer)
       ? Set(prepared.nodes.map(\.name)) : request.wide
+    quantizer.noise = try noise(request, quantizer)
     var plan: PrecisionPlan?
     let targets = request.plan.targets(part, family, size: size)
     if targets.isEmpty {
@@ -130,17 +134,34 @@ final class PartObserver {
     return ModelPart(name: part.name, graph: made.graph, record: made.record)
   }
 
+  /// How coarsely weights may be rounded, by samples that were drawn of those that passed.
+  private func noise(
+    _ request: Conversion, _ quantizer: Quantizer
+  ) throws(ModelError) -> WeightNoise {
+    guard request.weightNoise > 0, request.grid == nil else { return WeightNoise() }
+    if let noise { return noise }
+    var plain = quantizer
+    plain.wideShare = request.wideShare
+    if plain.rounding == .adaptive { plain.rounding = .corrected }
+    var sensitivity = try WeightSensitivity(
+      calibration.graph, integer: plain.quantize(calibration).graph, threads: threads)
+    for sample in probes.samples { try sensitivity.observe(sample) }
+    let made = WeightNoise(share: request.weightNoise, sensitivity)
+    noise = made
+    return made
+  }
+
   private func study(
     _ quantizer: Quantizer, _ samples: [Sample], isTimed: Bool
   ) throws(ModelError) -> PlanStudy {
-    if let study, study.weightNoise == quantizer.weightNoise { return study.study }
+    if let study { return study }
     let inputs = try samples.map { (sample) throws(ModelError) in
       try prepared.ordered(sample.inputs)
     }
     let made = try PlanStudy(
       quantizer, calibration, inputs, isTimed: isTimed, threads: threads,
       storedBytes: BundleWriter.storedByteCount)
-    study = (quantizer.weightNoise, made)
+    study = made
     return made
   }
 }

@@ -28,9 +28,8 @@ package struct Conversion: Sendable {
   package var method = CalibrationMethod.mse
   /// How weights become integers.
   package var rounding = WeightRounding.adaptive
-  /// What rounding weights may add to the sums of layers, as a share of what rounding their results adds; nil for as
-  /// much as costs little (``PartObserver/quantized(_:_:judgedBy:)``).
-  package var weightNoise: Double? = 0
+  /// The share by which the noise of the outputs may grow so that weights are coded shorter (`Q57`).
+  package var weightNoise = WeightNoises.usual
   /// Where weights of layers have fewer bits than eight.
   package var grid: WeightGrid?
   /// Whether the bundle gets goldens.
@@ -241,7 +240,7 @@ package struct Conversion: Sendable {
     if precision == .int8 {
       options["method"] = method.rawValue
       options["rounding"] = rounding.rawValue
-      options["weight-noise"] = weightNoise.map { String($0) } ?? "chosen"
+      options["weight-noise"] = String(weightNoise)
       options["balance"] = balance.rawValue
       if let grid {
         options["weight-bits"] = String(grid.bits)

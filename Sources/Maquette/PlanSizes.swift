@@ -20,7 +20,7 @@ extension Conversion {
       for (index, observer) in observers.enumerated() {
         parts.append(
           try observer.quantized(
-            request, family, judgedBy: samples[observer.part.name], size: sizes?[index]))
+            request, family, samples[observer.part.name], size: sizes?[index]))
       }
       return parts
     }

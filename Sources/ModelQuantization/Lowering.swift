@@ -28,7 +28,7 @@ struct Lowering {
   var activations: [QuantizationRecord.Activation] = []
 
   /// - Parameters:
-  ///   - means: channel means of what layers read, by which biases are corrected and weights rounded.
+  ///   - means: channel means of what layers read, by which biases are corrected.
   ///   - wideRanges: ranges of what layers read at 16 bits.
   init(
     _ source: Graph, forms: FormPlan, ranges: [ValueID: ValueRange], rounding: WeightRounding,
@@ -199,16 +199,9 @@ struct Lowering {
       throw ModelError(.invalidGraph, "'\(source[first].name)' lost its parameters")
     }
     var bias = node.inputs.count > 2 ? node.inputs[2].flatMap { source.constant($0) } : nil
-    let coarsest = means[first].flatMap { operand in
-      ranges[node.outputs[0]].flatMap {
-        noise.step(
-          of: op, weight, reading: operand, result: $0.parameters.scale,
-          staysFloat: !forms.isWantedAsInteger(node.outputs[0]))
-      }
-    }
     let stored = WeightQuantization.weights(
       weight, axis: op.weightChannelAxis, bias: bias, input: input, rounding: rounding,
-      coarsest: coarsest, grid: grid(node.name),
+      coarsest: noise.steps[node.name], grid: grid(node.name),
       adaptive: adaptive[node.name])
     var operands: [ValueID?] = [
       x, target.addConstant(stored, named: source[weightID].name),

@@ -7,8 +7,8 @@ import TensorCore
 package struct Quantizer: Sendable {
   package var method: CalibrationMethod
   package var rounding: WeightRounding
-  /// What rounding weights may add to the sums of layers, as a share of what rounding their results adds (`Q57`).
-  package var weightNoise: Double
+  /// How coarsely weights may be rounded.
+  package var noise = WeightNoise()
   /// Names of nodes that stay float whatever is found.
   package var keptFloat: Set<String>
   /// Names of layers with weights that read their operand at 16 bits.
@@ -24,11 +24,10 @@ package struct Quantizer: Sendable {
 
   package init(
     method: CalibrationMethod = .mse, rounding: WeightRounding = .corrected,
-    weightNoise: Double = 0, keptFloat: Set<String> = []
+    keptFloat: Set<String> = []
   ) {
     self.method = method
     self.rounding = rounding
-    self.weightNoise = weightNoise
     self.keptFloat = keptFloat
   }
 
@@ -78,19 +77,14 @@ package struct Quantizer: Sendable {
     let chosen = WideChoice(share: wideShare).layers(calibration, forms, ranges)
     forms.widen(chosen)
     var means: [ValueID: ChannelMeans] = [:]
-    var weights: [Int] = []
-    for (index, node) in calibration.graph.nodes.enumerated() where node.op is any WeightedOperator
-    {
+    for node in calibration.graph.nodes where node.op is any WeightedOperator {
       guard let x = node.inputs[0] else { continue }
       means[x] = calibration.channelMeans(of: x)
-      if forms.isInteger(index), let weight = node.inputs[1] {
-        weights.append(calibration.graph.constant(weight)?.count ?? 0)
-      }
     }
     var lowering = Lowering(
       calibration.graph, forms: forms, ranges: ranges, rounding: rounding,
       adaptive: rounding == .adaptive ? calibration.adaptiveRoundings : AdaptiveRoundings([:]),
-      noise: WeightNoise(share: weightNoise, layers: weights), means: means,
+      noise: noise, means: means,
       wideRanges: known.wide, grid: { [grid, fine] in fine.contains($0) ? nil : grid })
     let graph = try lowering.lower()
     try graph.verify()
@@ -100,7 +94,7 @@ package struct Quantizer: Sendable {
     }
     let record = QuantizationRecord(
       method: method, samples: calibration.samples, activations: lowering.activations,
-      layers: layers, weightNoise: weightNoise)
+      layers: layers, weightNoise: noise.share)
     return (graph, record)
   }
 

@@ -11,12 +11,12 @@ enum WeightQuantization {
   /// leave 30 bits.
   ///
   /// - Parameters:
-  ///   - coarsest: a step that weights need not be finer than (`Q57`).
+  ///   - coarsest: for each channel, a step that weights need not be finer than (`Q57`).
   ///   - grid: where weights have fewer bits than eight (`Q68`).
   ///   - adaptive: where the weights of a channel make up for each other (`Q70`).
   static func weights(
     _ tensor: Tensor, axis: Int, bias: Tensor?, input: QuantizationParameters,
-    rounding: WeightRounding, coarsest: Double? = nil, grid: WeightGrid? = nil,
+    rounding: WeightRounding, coarsest: [Double]? = nil, grid: WeightGrid? = nil,
     adaptive: AdaptiveRounding? = nil
   ) -> Tensor {
     let shape = tensor.shape
@@ -37,7 +37,7 @@ enum WeightQuantization {
         }
         var scale = scale(
           of: row, searching: rounding != .nearest && grid == nil, greatest: grid?.greatest ?? 127)
-        if let coarsest, grid == nil { scale = max(scale, coarsest) }
+        if let coarsest, grid == nil { scale = max(scale, coarsest[channel]) }
         if let biases {
           for repeated in stride(from: channel, to: biases.count, by: channels) {
             scale = max(scale, abs(Double(biases[repeated])) / (Double(input.scale) * 0x1p30))

@@ -158,6 +158,7 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
     .init("normalize-l2", NormalizeL2(axis: 1, epsilon: 1e-12)),
     .init("layer-normalization", LayerNormalization()),
     .init("rms-normalization", RMSNormalization()),
+    .init("memory-read", MemoryRead(heads: 2, epsilon: 1e-12)),
     .init("instance-normalization", InstanceNormalization()),
     .init("group-normalization", GroupNormalization(groups: 2)),
     .init("batch-normalization", BatchNormalization(), operands: withStatistics),

@@ -238,35 +238,3 @@ private func roundingQuality(_ rounding: WeightRounding) throws -> Double {
     #expect(a.fact.constant == b.fact.constant)
   }
 }
-
-/// `Q57`: of one layer, the share is that of its own sums, a sixteenth of it in power where they stay float.
-@Test func weightNoiseSetsTheCoarsestStep() throws {
-  var graph = Graph()
-  let x = try graph.addInput("x", TensorType(.float32, try Shape([64, 48])))
-  let w = graph.addConstant(noise(try Shape([32, 48]), seed: 5), named: "w")
-  try graph.addOutput(
-    "y", try graph.appendOne(Linear(transposeWeight: true), named: "y", to: [x, w]))
-  var calibration = Calibration(try Quantizer.prepared(graph))
-  let sample = noise(try Shape([64, 48]), seed: 10)
-  try calibration.observe([sample])
-  let columns = (0..<48).map { column in (0..<64).map { sample.doubles()[$0 * 48 + column] } }
-  let variance =
-    columns.map { values in
-      let mean = values.reduce(0, +) / 64
-      return values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 64
-    }.reduce(0, +) / 48
-  let sums = try ReferenceExecutor(graph).run([sample])[0].doubles()
-  let low = min(sums.min() ?? 0, 0)
-  let result = (max(sums.max() ?? 0, 0) - low) / 255
-  func scales(_ share: Double) throws -> [Float] {
-    let made = try Quantizer(method: .minMax, weightNoise: share).quantize(calibration).graph
-    let stored = try #require(made.values.compactMap(\.fact.constant).first { $0.element == .int8 })
-    return try #require(stored.quantization?.scales)
-  }
-  let usual = try scales(0)
-  let expected = result / 4 * (64 / (variance * 48)).squareRoot()
-  for (scale, own) in zip(try scales(64), usual) {
-    #expect(abs(Double(scale) / max(expected, Double(own)) - 1) < 0.02)
-  }
-  #expect(try scales(1e-6) == usual)
-}

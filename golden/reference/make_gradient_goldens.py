@@ -129,6 +129,13 @@ case("instance-normalization", (2, 3, 4, 4), (3,), (3,))(lambda x, s, b: F.insta
 case("group-normalization", (2, 4, 3, 3), (4,), (4,))(lambda x, s, b: F.group_norm(x, 2, s, b))
 
 
+@case("memory-read", (3, 8), (10, 4), (10, 6), (6,))
+def memory_read(query, keys, values, bias):
+    shares = [
+        F.softmax(F.normalize(query[:, 4 * h:4 * h + 4], dim=1) @ keys[5 * h:5 * h + 5].T, 1) for h in range(2)]
+    return torch.cat(shares, 1) @ values + bias
+
+
 def main():
     FOLDER.mkdir(exist_ok=True)
     arrays = {}

@@ -74,12 +74,17 @@ extension NormalizeL2: PlannedOperator {
 
 extension NormalizeL2: DifferentiableOperator {
   package func gradients(at site: GradientSite) throws(ModelError) -> [Term?] {
-    let (x, y, gradient) = (try site.operand(0), site.output(), try site.gradient())
+    let x = try site.operand(0)
     let axis = try Shape.resolve(axis: axis, rank: x.shape.rank)
+    return [try gradient(site.gradient(), x: x, y: site.output(), axis: axis)]
+  }
+
+  /// The gradient by `x`, where `byY` is that by the lines along `axis` that it becomes.
+  func gradient(_ byY: Term, x: Term, y: Term, axis: Int) throws(ModelError) -> Term {
     let norm = try (x * x).sum([axis]).applying(Sqrt())
     let least = try norm.filled(with: Double(epsilon))
     // Below ε the divisor is a constant.
-    let turn = try (y * (gradient * y).sum([axis])).gated(by: norm - least)
-    return [try (gradient - turn) / norm.applying(Max(), least)]
+    let turn = try (y * (byY * y).sum([axis])).gated(by: norm - least)
+    return try (byY - turn) / norm.applying(Max(), least)
   }
 }

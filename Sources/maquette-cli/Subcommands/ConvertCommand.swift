@@ -90,11 +90,10 @@ struct ConversionArguments: ParsableArguments {
     name: .long,
     help: ArgumentHelp(
       """
-      What rounding weights may add to a layer's sums, as a share of what rounding its results adds: the \
-      more, the smaller the bundle. auto: as much as \
-      costs no output of a golden above half a decibel.
+      The share by which the noise of the outputs may grow so that weights take less room: the more, the \
+      smaller the bundle.
       """, valueName: "share"))
-  var weightNoise = "0"
+  var weightNoise = WeightNoises.usual
 
   @Option(
     name: .long,
@@ -212,7 +211,7 @@ struct ConversionArguments: ParsableArguments {
     request.sketch = sketch
     request.method = try ConversionChoices.method.named(method)
     request.rounding = try ConversionChoices.rounding.named(rounding)
-    request.weightNoise = try WeightNoises.named(weightNoise)
+    request.weightNoise = try WeightNoises.checked(weightNoise)
     request.grid = try WeightGrids.of(bits: weightBits, group: weightGroup)
     request.keepsGoldens = !withoutGoldens
     request.balance = try ConversionChoices.balance.named(balance)
