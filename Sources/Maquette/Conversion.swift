@@ -3,6 +3,7 @@ import MediaIO
 import ModelBundle
 import ModelFamilies
 import ModelIR
+import ModelOperators
 import ModelPasses
 import ModelQuantization
 import ModelVerification
@@ -182,9 +183,8 @@ package struct Conversion: Sendable {
       PartOutcome(
         part: part.name, role: family?.parts.first { $0.name == part.name }?.role,
         sourceNodes: nodes, nodes: part.graph.nodes.count,
-        int8Nodes: part.graph.nodes.filter { node in
-          node.outputs.contains { part.graph.type($0).quantization != nil }
-        }.count, calibrationSamples: part.record?.samples ?? 0,
+        int8Nodes: part.graph.nodes.count { part.graph.worksOnIntegers($0) },
+        calibrationSamples: part.record?.samples ?? 0,
         weightNoise: part.record?.weightNoise,
         goldens: stored.filter { $0.graph == part.name }.count)
     }

@@ -17,7 +17,7 @@ package struct Inspection: Report {
   package struct OperatorCount: Encodable, Sendable {
     let name: String
     let count: Int
-    /// Of them, those with an int8 output.
+    /// Of them, those that work on integers.
     let int8: Int
   }
 
@@ -165,9 +165,8 @@ package struct Inspection: Report {
     var kinds: [String: (tensors: Int, elements: Int, bytes: Int)] = [:]
     for graph in graphs {
       for node in graph.nodes {
-        let integer = node.outputs.contains { graph.type($0).quantization != nil }
         counts[type(of: node.op).name, default: (0, 0)].count += 1
-        if integer { counts[type(of: node.op).name, default: (0, 0)].int8 += 1 }
+        if graph.worksOnIntegers(node) { counts[type(of: node.op).name, default: (0, 0)].int8 += 1 }
       }
       for value in graph.values where value.producer == nil {
         guard let constant = value.fact.constant else { continue }

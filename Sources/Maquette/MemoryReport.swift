@@ -82,6 +82,9 @@ package struct MemoryReport: Report {
     /// The same if one slot stood for all.
     package let chance: Double?
     package let topAgreement: Double?
+    /// The same over frames whose first slot is clear.
+    package let clearAgreement: Double?
+    let clearFrames: Int?
     package let meanDivergence: Double?
     let picture: String
 
@@ -135,6 +138,7 @@ package struct MemoryReport: Report {
         try DistributionMetrics(other, against: address)
       }
       topAgreement = metrics?.topAgreement
+      (clearAgreement, clearFrames) = (metrics?.clearAgreement, metrics?.clearRows)
       meanDivergence = metrics?.meanDivergence
     }
 
@@ -151,11 +155,12 @@ package struct MemoryReport: Report {
         findings.append(
           String(format: "phones: purity %.3f, of one slot for all %.3f", purity, chance))
       }
-      if let topAgreement, let meanDivergence {
+      if let topAgreement, let clearAgreement, let clearFrames, let meanDivergence {
         findings.append(
           String(
-            format: "the other form: same slot first in %.1f %% of the frames, mean KL ",
-            topAgreement * 100)
+            format: "the other form: same slot first in %.1f %% of the frames, in %.1f %% of the "
+              + "\(clearFrames) with no other slot within 1 %%, mean KL ",
+            topAgreement * 100, clearAgreement * 100)
             + Figure.error(meanDivergence))
       }
       return findings

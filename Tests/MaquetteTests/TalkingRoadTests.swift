@@ -224,6 +224,7 @@ import Testing
     let report = try request.run()
     let memory = try #require(report.memories.first)
     #expect(memory.topAgreement == 1)
+    #expect(memory.clearAgreement == 1)
     #expect(memory.meanDivergence == 0)
     #expect(try #require(memory.purity) > 2 * (try #require(memory.chance)))
     #expect(FileManager.default.fileExists(atPath: path("memory/address.png")))

@@ -103,6 +103,20 @@ import Testing
     #expect(metrics.topAgreement == 1)
   }
 
+  @Test func rowsThatAreNearlyTiedCountApart() throws {
+    let expected = try rows([0.3, 0.298, 0.402, 0.4, 0.3, 0.2, 0.5, 0.25, 0.25], [3, 3])
+    let actual = try rows([0.3, 0.298, 0.402, 0.3, 0.4, 0.3, 0.5, 0.25, 0.25], [3, 3])
+    let metrics = try DistributionMetrics(actual, against: expected)
+    #expect(metrics.topAgreement == 2 / 3.0)
+    #expect(metrics.clearRows == 3)
+    #expect(metrics.clearAgreement == 2 / 3.0)
+    let tied = try DistributionMetrics(
+      rows([0.4, 0.6, 0.7, 0.3], [2, 2]), against: rows([0.501, 0.499, 0.7, 0.3], [2, 2]))
+    #expect(tied.topAgreement == 0.5)
+    #expect(tied.clearRows == 1)
+    #expect(tied.clearAgreement == 1)
+  }
+
   @Test func invalidRowsDisagree() throws {
     let metrics = try DistributionMetrics(
       rows([.nan, 1, 0.5, 0.5], [2, 2]), against: rows([0, 1, 0.5, 0.5], [2, 2]))
