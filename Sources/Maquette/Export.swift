@@ -20,9 +20,9 @@ package struct Export: Sendable {
   /// How far the exported model, read back and run here, is from the model.
   package struct Difference: Encodable, Sendable {
     let golden: String
-    let output: String
+    package let output: String
     let maxAbsError: Double
-    let sqnrDb: Double
+    package let sqnrDb: Double
   }
 
   package struct Outcome: Report {
@@ -31,10 +31,7 @@ package struct Export: Sendable {
     let precision: String
     let bytes: Int
     let nodes: Int
-    let differences: [Difference]
-
-    /// The least signal-to-noise ratio of the differences.
-    package var worstDecibels: Double { differences.map(\.sqnrDb).min() ?? .infinity }
+    package let differences: [Difference]
 
     package var text: String {
       var lines = ["\(model) (\(precision)) → \(output), \(nodes) nodes, \(Figure.bytes(bytes))"]

@@ -9,6 +9,8 @@ struct FormPlan {
   private let graph: Graph
   /// Names of layers with weights that read their operand at 16 bits.
   private(set) var wide: Set<String>
+  /// Values that are added on in float32 (`Q71`).
+  private(set) var sums: Set<ValueID> = []
   /// Constants that are stored as int8 although floats read them.
   let tables: ConstantTables
 
@@ -46,6 +48,34 @@ struct FormPlan {
   mutating func widen(_ layers: Set<String>) {
     wide.formUnion(layers)
     settle()
+  }
+
+  /// Lets values be added on in float32.
+  mutating func keepFloat(_ values: Set<ValueID>) {
+    sums.formUnion(values)
+    for (index, node) in graph.nodes.enumerated() where node.op is Add && isInteger(index) {
+      guard node.outputs.contains(where: sums.contains) || addsFloats(node) else { continue }
+      floatReasons[index] = FloatReason(
+        "rounding its sum to 8 bits would add much of the error",
+        change: "nothing spent on fewer errors (--wide-share 0)")
+    }
+    settle()
+  }
+
+  /// What a node adds to its sum is kept in float32.
+  func addsFloats(_ node: Node) -> Bool {
+    node.op is Add
+      ? node.inputs.contains { $0.map(sums.contains) ?? false }
+      : node.op is any WeightedOperator && node.inputs.count > 3
+        && node.inputs[3].map(sums.contains) ?? false
+  }
+
+  /// Whether an integer node adds a value to its sum.
+  func adds(_ node: Int, _ id: ValueID) -> Bool {
+    let (op, inputs) = (graph.nodes[node].op, graph.nodes[node].inputs)
+    guard isInteger(node), !isWide(graph.nodes[node]) else { return false }
+    return op is Add
+      ? inputs.contains(id) : op is any WeightedOperator && inputs.count > 3 && inputs[3] == id
   }
 
   /// Takes off integers what would gain nothing by them.
@@ -179,7 +209,8 @@ struct FormPlan {
 
   /// Some reader takes the value as int8.
   func isWantedAsInteger(_ id: ValueID) -> Bool {
-    readers(of: id).contains { reader in
+    guard !sums.contains(id) else { return false }
+    return readers(of: id).contains { reader in
       guard isInteger(reader) else { return false }
       let node = graph.nodes[reader]
       // What reads 16 bits makes them of the float value; the other operand of a product has eight.

@@ -163,11 +163,13 @@ struct Lowering {
   ) throws(ModelError) {
     let output = node.outputs[0]
     guard let first = node.inputs[0] else { throw ModelError(.invalidGraph, "no operand") }
-    let isInteger = forms.isWantedAsInteger(output)
+    let addsFloats = forms.addsFloats(node)
+    let isInteger = forms.isWantedAsInteger(output) && !addsFloats
     var operands = try weighing(try asInteger(first), node, op)
     if node.inputs.count > 3 {
       if let residual = node.inputs[3] {
-        let floatAlready = integers[residual.index] == nil && floats[residual.index] != nil
+        let floatAlready =
+          addsFloats || integers[residual.index] == nil && floats[residual.index] != nil
         operands.append(
           !isInteger && floatAlready ? try asFloat(residual) : try asInteger(residual))
       } else {

@@ -13,7 +13,8 @@ package struct Quantizer: Sendable {
   package var keptFloat: Set<String>
   /// Names of layers with weights that read their operand at 16 bits.
   package var wide: Set<String> = []
-  /// Of all products, how many layers that read 16 bits by themselves may sum a second time (`Q65`).
+  /// Of all products, how many layers that read 16 bits by themselves may sum a second time (`Q65`), and how many adding floats on
+  /// may be worth (`Q71`).
   package var wideShare = 0.0
   /// Where weights of layers may have fewer bits than eight.
   package var grid: WeightGrid?
@@ -74,8 +75,11 @@ package struct Quantizer: Sendable {
     var forms = FormPlan(
       calibration.graph, ranges: ranges, keptFloat: keptFloat, reasons: keptFloatReasons,
       wide: wide)
-    let chosen = WideChoice(share: wideShare).layers(calibration, forms, ranges)
-    forms.widen(chosen)
+    if wideShare > 0 {
+      let noise = OutputNoise(calibration)
+      forms.widen(WideChoice(share: wideShare).layers(calibration, forms, ranges, noise))
+      forms.keepFloat(SumChoice(share: wideShare).values(calibration, forms, ranges, noise))
+    }
     var means: [ValueID: ChannelMeans] = [:]
     for node in calibration.graph.nodes where node.op is any WeightedOperator {
       guard let x = node.inputs[0] else { continue }

@@ -18,8 +18,10 @@ struct WideChoice {
   /// - Parameters:
   ///   - forms: says which layers run on integers.
   ///   - ranges: what they read at 8 bits.
+  ///   - passed: what layers make of noise.
   func layers(
-    _ calibration: borrowing Calibration, _ forms: FormPlan, _ ranges: [ValueID: ValueRange]
+    _ calibration: borrowing Calibration, _ forms: FormPlan, _ ranges: [ValueID: ValueRange],
+    _ passed: OutputNoise
   ) -> Set<String> {
     let graph = calibration.graph
     var found: [(name: String, noise: Double, cost: Int)] = []
@@ -27,14 +29,12 @@ struct WideChoice {
     for (index, node) in graph.nodes.enumerated() {
       guard let own = calibration.multiplyAccumulates(of: index) else { continue }
       products += own
-      guard forms.isInteger(index), let op = node.op as? any WeightedOperator,
-        let x = node.inputs[0], let weight = node.inputs[1].flatMap({ graph.constant($0) }),
+      guard forms.isInteger(index), node.op is any WeightedOperator, let x = node.inputs[0],
         let range = ranges[x], let operand = calibration.observer(of: x),
         let result = calibration.observer(of: node.outputs[0]), result.meanSquare > 0
       else { continue }
-      let squares = weight.floats().reduce(0) { $0 + Double($1) * Double($1) }
-      let gain = squares / op.sums(of: weight)
-      let noise = operand.meanSquaredError(of: range) * gain / result.meanSquare
+      let noise =
+        operand.meanSquaredError(of: range) * passed.layers[index] / result.meanSquare
       found.append((node.name, noise, own + Self.splitting * operand.count))
     }
     let noise = found.reduce(0) { $0 + $1.noise }

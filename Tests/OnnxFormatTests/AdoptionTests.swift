@@ -144,11 +144,13 @@ import Testing
   // MARK: - Our own exports
 
   /// Quantizes, exports, reads, adopts, and demands the same bits.
-  private func roundTrip(_ graph: Graph, _ inputs: [Tensor]) throws {
+  private func roundTrip(_ graph: Graph, _ inputs: [Tensor], wideShare: Double = 0) throws {
     let float = try Quantizer.prepared(graph)
     var calibration = Calibration(float)
     try calibration.observe(inputs)
-    let integer = try Quantizer().quantize(calibration).graph
+    var quantizer = Quantizer()
+    quantizer.wideShare = wideShare
+    let integer = try quantizer.quantize(calibration).graph
     #expect(integer.values.contains { $0.type.quantization != nil })
     let source = try OnnxReader().graph(bytes: try OnnxWriter().bytes(of: integer))
     let again = try Adoption(of: source).graph
@@ -196,6 +198,25 @@ import Testing
       Linear(transposeWeight: true), named: "last", to: [rows, constant([3, 5])])
     try graph.addOutput("y", try graph.appendOne(Softmax(axis: -1), named: "y", to: [last]))
     try roundTrip(graph, [try OnnxWriterTests.tensor([1, 4, 6, 6])])
+  }
+
+  @Test func exportedFloatSumsComeBackAsTheyWere() throws {
+    var graph = Graph()
+    var x = try graph.addInput("x", TensorType(.float32, try Shape([1, 4, 6, 6])))
+    let same = Window(pads: [1, 1, 1, 1])
+    func convolution(_ name: String, _ x: ValueID, adding sum: ValueID?) throws -> ValueID {
+      let w = graph.addConstant(try OnnxWriterTests.tensor([4, 4, 3, 3], scale: 0.1), named: "w")
+      return try graph.appendOne(
+        Convolution(window: same, epilogue: Epilogue(.relu)), named: name,
+        to: sum.map { [x, w, nil, $0] } ?? [x, w])
+    }
+    for index in 0..<4 {
+      let inner = try convolution("inner\(index)", x, adding: nil)
+      x = try convolution("sum\(index)", inner, adding: index == 0 ? nil : x)
+    }
+    try graph.addOutput("y", try convolution("y", x, adding: nil))
+    // Enough for each sum, 4 of the 324 products of an element, and for no layer to read 16 bits.
+    try roundTrip(graph, [try OnnxWriterTests.tensor([1, 4, 6, 6])], wideShare: 0.1)
   }
 
   @Test func exportedRecurrentLayersComeBackAsTheyWere() throws {

@@ -177,6 +177,36 @@ CK_INLINE void CK_FN(epilogue_rows)(const ck_activation activation, const int ha
   }
 }
 
+/* The same for float32 outputs, which a residual of floats is added to as it is. */
+CK_INLINE void CK_FN(epilogue_floats)(const ck_activation activation, const int has_residual, const int is_float, const ck_epilogue *e,
+                                      size_t rows, size_t count, const int32_t *acc, const float *multiplier, const float *slope,
+                                      const void *residual, ptrdiff_t residual_step, float *output, ptrdiff_t output_step) {
+  const __m512i residual_zero = _mm512_set1_epi32(e->residual_zero);
+  const __m512 residual_multiplier = _mm512_set1_ps(e->residual_multiplier), nothing = _mm512_setzero_ps();
+  for (size_t c = 0; c < count; c += 16) {
+    const __mmask16 lanes = (__mmask16)(count - c < 16 ? (1u << (count - c)) - 1u : 0xffffu);
+    const __m512 m = _mm512_maskz_loadu_ps(lanes, multiplier + c);
+    const __m512 slopes = activation == CK_ACTIVATION_LEAKY ? _mm512_maskz_loadu_ps(lanes, slope + c) : nothing;
+    for (size_t r = 0; r < rows; r++) {
+      __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(acc + r * CK_CHANNEL_BLOCK + c)), m);
+      const ptrdiff_t from = (ptrdiff_t)r * residual_step + (ptrdiff_t)c;
+      if (has_residual && is_float) {
+        t = _mm512_add_ps(t, _mm512_maskz_loadu_ps(lanes, (const float *)residual + from));
+      } else if (has_residual) {
+        __m512i added = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, (const int8_t *)residual + from));
+        added = _mm512_sub_epi32(added, residual_zero);
+        t = _mm512_add_ps(t, _mm512_mul_ps(_mm512_cvtepi32_ps(added), residual_multiplier));
+      }
+      if (activation == CK_ACTIVATION_RELU) {
+        t = _mm512_max_ps(nothing, t);
+      } else if (activation == CK_ACTIVATION_LEAKY) {
+        t = _mm512_mask_mul_ps(t, _mm512_cmp_ps_mask(t, nothing, _CMP_LT_OQ), t, slopes);
+      }
+      _mm512_mask_storeu_ps(output + (ptrdiff_t)r * output_step + (ptrdiff_t)c, lanes, t);
+    }
+  }
+}
+
 /* Four vectors of int32 plus `zero`, saturated to int8: bytes of v0, then of v1, v2, v3. */
 CK_INLINE __m512i CK_FN(narrow)(const __m512i v[4], __m512i zero) {
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
@@ -298,10 +328,35 @@ CK_INLINE void CK_FN(epilogue_of)(const ck_activation activation, const int has_
     } \
     break;
 
+#define CK_FLOATS_RUN(activation, has_residual, is_float) \
+  CK_FN(epilogue_floats)(activation, has_residual, is_float, e, rows, count, acc, multiplier, slope, residual, residual_step, output, \
+                         output_step);
+
+#define CK_FLOATS_CASE(activation) \
+  case activation: \
+    if (!residual) { \
+      CK_FLOATS_RUN(activation, 0, 0) \
+    } else if (e->residual_type == CK_ELEMENT_F32) { \
+      CK_FLOATS_RUN(activation, 1, 1) \
+    } else { \
+      CK_FLOATS_RUN(activation, 1, 0) \
+    } \
+    break;
+
 static int CK_FN(own_epilogue)(const ck_epilogue *e, size_t rows, size_t count, const int32_t *acc, const float *multiplier,
                                const float *slope, const void *residual, ptrdiff_t residual_step, void *output,
                                ptrdiff_t output_step) {
-  if (e->output_type != CK_ELEMENT_S8 || (residual && e->residual_type != CK_ELEMENT_S8)) {
+  if (e->output_type == CK_ELEMENT_F32) {
+    switch (e->activation) {
+      CK_FLOATS_CASE(CK_ACTIVATION_NONE)
+      CK_FLOATS_CASE(CK_ACTIVATION_RELU)
+      CK_FLOATS_CASE(CK_ACTIVATION_LEAKY)
+    default:
+      return 0;
+    }
+    return 1;
+  }
+  if (residual && e->residual_type != CK_ELEMENT_S8) {
     return 0;
   }
   switch (e->activation) {
@@ -317,6 +372,8 @@ static int CK_FN(own_epilogue)(const ck_epilogue *e, size_t rows, size_t count, 
   return 1;
 }
 
+#undef CK_FLOATS_CASE
+#undef CK_FLOATS_RUN
 #undef CK_EPILOGUE_CASE
 #undef CK_EPILOGUE_RUN
 

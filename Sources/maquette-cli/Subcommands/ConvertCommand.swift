@@ -137,8 +137,8 @@ struct ConversionArguments: ParsableArguments {
     name: .long,
     help: ArgumentHelp(
       """
-      Let layers read 16 bits, first those that lose most for what they cost, while that is no more than \
-      this share of all products.
+      Let layers read 16 bits, and sums stay float32, first those that lose most for what they cost, while \
+      either costs no more than this share of all products.
       """, valueName: "share"))
   var wideShare = 0.02
 
