@@ -43,7 +43,7 @@ enum WeightQuantization {
             scale = max(scale, abs(Double(biases[repeated])) / (Double(input.scale) * 0x1p30))
           }
         }
-        let stored = scale > 0 ? Float(max(scale, 0x1p-100)) : 1
+        let stored = scale > 0 ? shortened(Float(max(scale, 0x1p-100))) : 1
         let step = Double(stored)
         if let adaptive { return (stored, adaptive.integers(row, scale: step, grid)) }
         return (stored, grid?.integers(row, scale: step) ?? integers(row, scale: stored))
@@ -66,6 +66,11 @@ enum WeightQuantization {
       })
   }
 
+  /// The least number of eight significant bits that is not below `scale`: its last two bytes take no room in a bundle.
+  private static func shortened(_ scale: Float) -> Float {
+    Float(bitPattern: (scale.bitPattern + 0xFFFF) & 0xFFFF_0000)
+  }
+
   /// Whole numbers of steps (`Q9`).
   private static func integers(_ row: [Float], scale: Float) -> [Int8] {
     row.map { value in
@@ -83,9 +88,9 @@ enum WeightQuantization {
     var best = (error: Float.infinity, scale: whole)
     row.withUnsafeBufferPointer { row in
       for share in shares {
-        let scale = whole * Double(share)
-        let error = squaredError(row, scale: Float(scale), within: best.error)
-        if error < best.error { best = (error, scale) }
+        let scale = shortened(Float(whole * Double(share)))
+        let error = squaredError(row, scale: scale, within: best.error)
+        if error < best.error { best = (error, Double(scale)) }
       }
     }
     return best.scale

@@ -72,7 +72,7 @@ import Testing
     let study = try PlanStudy(quantizer, calibration, [[x]]) { (tensors) throws(ModelError) in
       tensors.reduce(0) { $0 + $1.byteCount }
     }
-    for (decibels, form) in [(10.0, LayerForm.narrow), (35, .int8), (50, .wide), (150, .float32)] {
+    for (decibels, form) in [(10.0, LayerForm.narrow), (35, .int8), (48, .wide), (150, .float32)] {
       var targets = PlanTargets()
       targets.qualities = [.signalToNoise(of: "y", output: 0, atLeast: decibels)]
       let plan = try study.plan(quantizer, calibration, targets, spare: 0).plan

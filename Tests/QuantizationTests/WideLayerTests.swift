@@ -22,12 +22,12 @@ func twoLayers() throws -> Graph {
   let a = try graph.appendOne(
     Convolution(window: same, epilogue: Epilogue(.prelu)), named: "a",
     to: [
-      x, constant([4, 4, 3, 3], 1, by: 127), constant([4], 31, by: 127), nil,
-      constant([4], 77, by: 127),
+      x, constant([4, 4, 3, 3], 1, by: 128), constant([4], 31, by: 128), nil,
+      constant([4], 77, by: 128),
     ])
   let b = try graph.appendOne(
     Convolution(window: same, epilogue: Epilogue(.relu)), named: "b",
-    to: [a, constant([4, 4, 3, 3], 7, by: 127), nil, a])
+    to: [a, constant([4, 4, 3, 3], 7, by: 128), nil, a])
   try graph.addOutput("y", b)
   return graph
 }
