@@ -99,10 +99,12 @@ package struct IntegerConvolution: Sendable {
   /// Computes every part.
   ///
   /// - Parameters:
+  ///   - integers: where those of both outputs go, if and only if the epilogue has both.
   ///   - residual: present if and only if the epilogue has one.
   ///   - rowBias: one term for each output position of every part (`Q14`).
   package func run(
-    input: UnsafePointer<Int8>, output: UnsafeMutableRawPointer, residual: UnsafeRawPointer?,
+    input: UnsafePointer<Int8>, output: UnsafeMutableRawPointer,
+    integers: UnsafeMutablePointer<Int8>? = nil, residual: UnsafeRawPointer?,
     rowBias: UnsafePointer<Int32>? = nil, scratch: UnsafeMutableRawPointer, pool: ThreadPool
   ) {
     pool.run(tasks: schedule.tasks.count) { index, worker in
@@ -117,7 +119,8 @@ package struct IntegerConvolution: Sendable {
         residual_stride: part.residualStride.strides,
         epilogue: epilogue.code(
           channel: part.firstChannel,
-          residual: residual.map { $0 + part.residualOffset * residualByteCount }))
+          residual: residual.map { $0 + part.residualOffset * residualByteCount },
+          integers: integers.map { $0 + part.outputOffset }))
       tier.table.conv_s8(
         &call, task.rows.lowerBound, task.rows.upperBound, task.channels.lowerBound,
         task.channels.upperBound, scratch + worker * schedule.workerByteCount)

@@ -35,16 +35,17 @@ package struct IntegerDepthwise: Sendable {
     multiplyAccumulates = window.outputSize.product * weights.count
   }
 
+  /// - Parameter integers: where those of both outputs go, if and only if the epilogue has both.
   package func run(
-    input: UnsafePointer<Int8>, output: UnsafeMutableRawPointer, residual: UnsafeRawPointer?,
-    pool: ThreadPool
+    input: UnsafePointer<Int8>, output: UnsafeMutableRawPointer,
+    integers: UnsafeMutablePointer<Int8>? = nil, residual: UnsafeRawPointer?, pool: ThreadPool
   ) {
     pool.run(tasks: tasks.count) { index in
       var call = ck_depthwise_s8(
         window: window.window(taps: taps), input: input, channels: Int32(channels), pad: pad,
         weights: weights.elements(of: Int8.self), folded: folded.elements(of: Int32.self),
         output: output, residual_stride: residualStride.strides,
-        epilogue: epilogue.code(channel: 0, residual: residual))
+        epilogue: epilogue.code(channel: 0, residual: residual, integers: integers))
       tier.table.depthwise_s8(&call, tasks[index].rows.lowerBound, tasks[index].rows.upperBound)
     }
   }

@@ -22,6 +22,16 @@ package struct KernelEpilogue: Sendable {
     /// The result is divided by `scale`, which is 1 where the multipliers have it.
     case int8(IntegerClamp, scale: Float)
     case float32
+    /// Float32, and these integers of it beside.
+    case both(IntegerClamp, scale: Float)
+
+    /// How integers are made, where they are.
+    package var clamp: IntegerClamp? {
+      switch self {
+      case .int8(let clamp, _), .both(let clamp, _): clamp
+      case .float32: nil
+      }
+    }
   }
 
   /// m[c], for each output channel.
@@ -66,21 +76,20 @@ struct PreparedEpilogue: Sendable {
     } else {
       slopes = nil
     }
-    if case .int8(let clamp, _) = epilogue.output {
-      entries = clamp.table.map { KernelMemory($0) }
-    } else {
-      entries = nil
-    }
+    entries = epilogue.output.clamp?.table.map { KernelMemory($0) }
   }
 
-  /// For channels from `channel` on, with the residual at `residual` (already at that channel).
-  func code(channel: Int, residual: UnsafeRawPointer?) -> ck_epilogue {
+  /// For channels from `channel` on, with the residual and the integers of both outputs at `residual` and `integers` (already at that
+  /// channel).
+  func code(
+    channel: Int, residual: UnsafeRawPointer?, integers: UnsafeMutablePointer<Int8>? = nil
+  ) -> ck_epilogue {
     var result = ck_epilogue(
       multiplier: multipliers.elements(of: Float.self) + channel,
       slope: slopes.map { $0.elements(of: Float.self) + channel },
       residual: nil, residual_type: .int8, residual_multiplier: 0, residual_zero: 0,
       activation: .none, function: .abs, p0: 0, p1: 0, inverse_scale: 1, output_type: .float32,
-      clamp: ck_clamp(zero: 0, low: -128, high: 127, table: nil))
+      integers: nil, clamp: ck_clamp(zero: 0, low: -128, high: 127, table: nil))
     switch epilogue.activation {
     case .none: break
     case .relu: result.activation = .relu
@@ -101,9 +110,16 @@ struct PreparedEpilogue: Sendable {
       result.residual_type = .float32
     case nil: break
     }
-    if case .int8(let clamp, let scale) = epilogue.output {
+    switch epilogue.output {
+    case .float32: return result
+    case .int8(_, let scale):
       result.output_type = .int8
       result.inverse_scale = 1 / scale
+    case .both(_, let scale):
+      result.integers = integers
+      result.inverse_scale = 1 / scale
+    }
+    if let clamp = epilogue.output.clamp {
       result.clamp = ck_clamp(
         zero: clamp.zeroPoint, low: clamp.low, high: clamp.high,
         table: entries.map { $0.elements(of: Int8.self) })

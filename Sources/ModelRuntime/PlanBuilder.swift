@@ -41,22 +41,31 @@ extension Graph {
 }
 
 extension Graph {
-  /// The float32 values that an int8 layer with weights makes and nothing reads but one Quantize, and what that makes of them: one
-  /// kernel can do both with the same bits (`Q7`, `Q20`).
+  /// The float32 values that an int8 layer with weights makes and a Quantize reads, and what that makes of them: one kernel can do
+  /// both with the same bits (`Q7`, `Q20`). Where nothing else reads them, integers are all that is stored.
   ///
   /// - Parameter uses: how often each value is read, outputs of the graph included.
-  fileprivate func valuesStoredAsIntegers(_ uses: [Int]) -> [ValueID: ValueID] {
-    var stored: [ValueID: ValueID] = [:]
+  fileprivate func valuesStoredAsIntegers(_ uses: [Int]) -> [ValueID: StoredIntegers] {
+    var stored: [ValueID: StoredIntegers] = [:]
     for node in nodes where node.op is Quantize {
-      guard let first = node.inputs.first, let input = first, uses[input.index] == 1,
-        type(input).quantization == nil, let layer = producer(of: input),
+      guard let first = node.inputs.first, let input = first, stored[input] == nil,
+        let parameters = type(node.outputs[0]).quantization, type(input).quantization == nil,
+        let layer = producer(of: input),
         layer.op is any WeightedOperator, let image = layer.inputs.first, let image,
         type(image).quantization != nil
       else { continue }
-      stored[input] = node.outputs[0]
+      stored[input] = StoredIntegers(
+        value: node.outputs[0],
+        request: KernelRequest.Stored(parameters, keepsReal: uses[input.index] > 1))
     }
     return stored
   }
+}
+
+/// Integers that a layer makes of its float32 output.
+private struct StoredIntegers {
+  let value: ValueID
+  let request: KernelRequest.Stored
 }
 
 /// Lays out the steps, then their memory.
@@ -103,7 +112,7 @@ private struct PlanBuilder {
   private var buffers: [Buffer] = []
   private var steps: [PendingStep] = []
   /// For float32 values that a Quantize alone reads, and that their layers therefore store as integers, what it makes of them.
-  private let storedAs: [ValueID: ValueID]
+  private let storedAs: [ValueID: StoredIntegers]
   /// Forms of each value: the one its kernel made, then converted copies.
   private var held: [[Held]]
   private var inputBuffers: [Int] = []
@@ -169,10 +178,16 @@ private struct PlanBuilder {
 
   mutating func add(_ node: Node) throws(ModelError) {
     // Its layer has made it already.
-    if let first = node.inputs.first, let input = first, storedAs[input] == node.outputs[0] {
+    if let first = node.inputs.first, let input = first,
+      storedAs[input]?.value == node.outputs[0]
+    {
+      left[input.index] -= 1
       return
     }
-    let made = node.outputs.map { storedAs[$0] ?? $0 }
+    let made = node.outputs.flatMap { output in
+      guard let stored = storedAs[output] else { return [output] }
+      return stored.request.keepsReal ? [output, stored.value] : [stored.value]
+    }
     var types: [TensorType] = []
     var shapes: [Shape] = []
     for output in made {
@@ -340,7 +355,7 @@ private struct PlanBuilder {
     }
     let request = KernelRequest(
       operands: Operands(operands), outputs: types,
-      stored: node.outputs.first.flatMap { storedAs[$0] }.flatMap { graph.type($0).quantization },
+      stored: node.outputs.first.flatMap { storedAs[$0] }?.request,
       preferredLayout: node.outputs.first.map { preferred[$0.index] } ?? .rowMajor,
       tier: options.tier, matrices: matrices, isExact: isExact,
       threads: options.threads)

@@ -100,6 +100,10 @@ private struct Problem {
       }
       if samples.flag() { clamp.table = samples.bytes(256) }
       epilogue.output = .int8(clamp, scale: samples.flag() ? 1 : samples.float(0.25...2))
+    } else if seed % 2 == 0 {
+      let clamp = IntegerClamp(
+        zeroPoint: Int32(seed) - 20, low: -100, table: seed % 4 == 0 ? samples.bytes(256) : nil)
+      epilogue.output = .both(clamp, scale: 0.75)
     }
     switch samples.integer(0...2) {
     case 0:
@@ -148,7 +152,10 @@ private struct Problem {
             let place = d * stride.d + h * stride.h + w * stride.w + c
             switch epilogue.output {
             case .float32: floats[place] = t
-            case .int8(let clamp, _): bytes[place] = clamp(t)
+            case .int8(let clamp, let scale): bytes[place] = clamp(t * (1 / scale))
+            case .both(let clamp, let scale):
+              floats[place] = t
+              bytes[place] = clamp(t * (1 / scale))
             }
           }
           row += 1
@@ -174,7 +181,6 @@ private struct Problem {
       let real = t
       KernelTier.available.last?.apply(function, count: 1, [real], to: &t, p0: p0, p1: p1)
     }
-    if case .int8(_, let scale) = epilogue.output { t *= 1 / scale }
     return t
   }
 
@@ -192,15 +198,15 @@ private struct Problem {
     var bytes = [Int8](repeating: 85, count: outputCount)
     var floats = [Float](repeating: 85, count: outputCount)
     let pool = ThreadPool(threads: threads)
-    var isInteger = false
-    if case .int8 = epilogue.output { isInteger = true }
+    let isInteger = epilogue.outputByteCount == 1
     let residual = residual.map { KernelMemory($0) } ?? residualFloats.map { KernelMemory($0) }
     let bias = rowBias.map { KernelMemory($0) }
     bytes.withUnsafeMutableBytes { bytes in
       floats.withUnsafeMutableBytes { floats in
         guard let output = isInteger ? bytes.baseAddress : floats.baseAddress else { return }
         convolution.run(
-          input: input, output: output, residual: residual.map { UnsafeRawPointer($0.address) },
+          input: input, output: output, integers: bytes.bindMemory(to: Int8.self).baseAddress,
+          residual: residual.map { UnsafeRawPointer($0.address) },
           rowBias: bias?.elements(of: Int32.self),
           scratch: scratch.address, pool: pool)
       }

@@ -173,6 +173,26 @@ private struct Builder {
     #expect(try runner.profile(builder.inputs).count == 4)
   }
 
+  /// The same where the floats are read, too.
+  @Test(arguments: [1, 4]) func layersStoreFloatsAndTheirIntegers(groups: Int) throws {
+    var builder = Builder(6)
+    let x = try builder.quantized([1, 4, 6, 6])
+    let filters = groups == 1 ? 40 : 4
+    let (w, b) = try builder.weights([filters, 4 / groups, 3, 3], axis: 0, for: x)
+    let made = try builder.graph.appendOne(
+      Convolution(
+        groups: groups, window: Window(strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1])),
+      named: "made", to: [x, w, b])
+    try builder.graph.addOutput("real", made)
+    try builder.graph.addOutput("y", try builder.append(Quantize(), [made]))
+    var runner = ModelRunner(builder.graph)
+    let together = try runner.run(builder.inputs)
+    let steps = try runner.profile(builder.inputs).map(\.operatorName)
+    #expect(steps == ["Quantize", "Conv", "LayoutConversion", "LayoutConversion"])
+    let apart = try runner.run(builder.inputs) { (_, _) in }
+    #expect(apart == together)
+  }
+
   /// Every third input has axes of one position.
   @Test(arguments: 0..<30) func transposedConvolutions(seed: Int) throws {
     var builder = Builder(seed)

@@ -58,7 +58,7 @@ static void windows(const ck_kernels *k) {
                       .out_stride = {0, width * filters, filters}};
   int8_t *x = bytes(positions * channels), *w = bytes(depth * filters), *residual = bytes(positions * filters), *y = bytes(positions * filters * 4);
   float *m = floats(filters, 0.0002f), *slope = floats(filters, 1);
-  int8_t *table = bytes(256);
+  int8_t *table = bytes(256), *integers = calloc(positions, filters);
   int32_t folded[filters];
   for (size_t c = 0; c < filters; c++) {
     folded[c] = (int32_t)(next() % 20000) - 10000;
@@ -72,9 +72,13 @@ static void windows(const ck_kernels *k) {
                        .epilogue = {.multiplier = m, .slope = slope, .residual = form % 2 ? residual : 0, .residual_zero = 5,
                                     .residual_multiplier = 0.3f, .activation = (ck_activation)form, .function = CK_UNARY_SILU,
                                     .inverse_scale = form == 3 ? 20 : 1, .output_type = form == 2 ? CK_ELEMENT_F32 : CK_ELEMENT_S8,
+                                    .integers = form == 2 ? integers : 0,
                                     .clamp = {-3, -120, 119, form == 1 ? table : 0}}};
     memset(y, 0, positions * filters * 4);
     k->conv_s8(&conv, 0, positions, 0, filters, scratch);
+    if (form == 2) {
+      report(k, "conv-integers", integers, positions * filters);
+    }
     report(k, form == 0 ? "conv" : form == 1 ? "conv-relu" : form == 2 ? "conv-leaky" : "conv-silu", y, positions * filters * 4);
   }
   window.out_stride[1] = width * channels;

@@ -43,9 +43,11 @@ typedef struct ck_epilogue {
   ck_unary function;                    /* these three for CK_ACTIVATION_FUNCTION, else unused */
   float p0;
   float p1;
-  float inverse_scale;                  /* int8 output only: 1 / sy, or 1 where the multipliers have it */
+  float inverse_scale;                  /* int8 only: 1 / sy, or 1 where the multipliers have it */
   ck_element output_type;
-  ck_clamp clamp;                       /* int8 output only */
+  int8_t *_Nullable integers;           /* float32 output only: its values as int8 go here as well, to the places that they have in
+                                           the output; or NULL */
+  ck_clamp clamp;                       /* int8 only */
 } ck_epilogue;
 
 #endif

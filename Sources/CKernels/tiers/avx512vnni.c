@@ -177,10 +177,14 @@ CK_INLINE void CK_FN(epilogue_rows)(const ck_activation activation, const int ha
   }
 }
 
-/* The same for float32 outputs, which a residual of floats is added to as it is. */
+/* The same for float32 outputs, which a residual of floats is added to as it is, and for their integers if there are any. */
 CK_INLINE void CK_FN(epilogue_floats)(const ck_activation activation, const int has_residual, const int is_float, const ck_epilogue *e,
                                       size_t rows, size_t count, const int32_t *acc, const float *multiplier, const float *slope,
-                                      const void *residual, ptrdiff_t residual_step, float *output, ptrdiff_t output_step) {
+                                      const void *residual, ptrdiff_t residual_step, float *output, int8_t *integers,
+                                      ptrdiff_t output_step) {
+  const __m512 low = _mm512_set1_ps((float)(e->clamp.low - e->clamp.zero));
+  const __m512 high = _mm512_set1_ps((float)(e->clamp.high - e->clamp.zero)), inverse_scale = _mm512_set1_ps(e->inverse_scale);
+  const __m512i zero = _mm512_set1_epi32(e->clamp.zero);
   const __m512i residual_zero = _mm512_set1_epi32(e->residual_zero);
   const __m512 residual_multiplier = _mm512_set1_ps(e->residual_multiplier), nothing = _mm512_setzero_ps();
   for (size_t c = 0; c < count; c += 16) {
@@ -202,7 +206,12 @@ CK_INLINE void CK_FN(epilogue_floats)(const ck_activation activation, const int 
       } else if (activation == CK_ACTIVATION_LEAKY) {
         t = _mm512_mask_mul_ps(t, _mm512_cmp_ps_mask(t, nothing, _CMP_LT_OQ), t, slopes);
       }
-      _mm512_mask_storeu_ps(output + (ptrdiff_t)r * output_step + (ptrdiff_t)c, lanes, t);
+      const ptrdiff_t to = (ptrdiff_t)r * output_step + (ptrdiff_t)c;
+      _mm512_mask_storeu_ps(output + to, lanes, t);
+      if (integers) {
+        t = _mm512_min_ps(_mm512_max_ps(_mm512_mul_ps(t, inverse_scale), low), high);
+        _mm_mask_storeu_epi8(integers + to, lanes, _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_cvtps_epi32(t), zero)));
+      }
     }
   }
 }
@@ -330,7 +339,7 @@ CK_INLINE void CK_FN(epilogue_of)(const ck_activation activation, const int has_
 
 #define CK_FLOATS_RUN(activation, has_residual, is_float) \
   CK_FN(epilogue_floats)(activation, has_residual, is_float, e, rows, count, acc, multiplier, slope, residual, residual_step, output, \
-                         output_step);
+                         integers, output_step);
 
 #define CK_FLOATS_CASE(activation) \
   case activation: \
@@ -344,7 +353,7 @@ CK_INLINE void CK_FN(epilogue_of)(const ck_activation activation, const int has_
     break;
 
 static int CK_FN(own_epilogue)(const ck_epilogue *e, size_t rows, size_t count, const int32_t *acc, const float *multiplier,
-                               const float *slope, const void *residual, ptrdiff_t residual_step, void *output,
+                               const float *slope, const void *residual, ptrdiff_t residual_step, void *output, int8_t *integers,
                                ptrdiff_t output_step) {
   if (e->output_type == CK_ELEMENT_F32) {
     switch (e->activation) {
@@ -354,20 +363,20 @@ static int CK_FN(own_epilogue)(const ck_epilogue *e, size_t rows, size_t count, 
     default:
       return 0;
     }
-    return 1;
-  }
-  if (residual && e->residual_type != CK_ELEMENT_S8) {
+  } else if (residual && e->residual_type != CK_ELEMENT_S8) {
     return 0;
+  } else {
+    integers = output;
+    switch (e->activation) {
+      CK_EPILOGUE_CASE(CK_ACTIVATION_NONE)
+      CK_EPILOGUE_CASE(CK_ACTIVATION_RELU)
+      CK_EPILOGUE_CASE(CK_ACTIVATION_LEAKY)
+    default:
+      return 0;
+    }
   }
-  switch (e->activation) {
-    CK_EPILOGUE_CASE(CK_ACTIVATION_NONE)
-    CK_EPILOGUE_CASE(CK_ACTIVATION_RELU)
-    CK_EPILOGUE_CASE(CK_ACTIVATION_LEAKY)
-  default:
-    return 0;
-  }
-  for (size_t r = 0; e->clamp.table && r < rows; r++) {
-    ck_apply_table(e->clamp.table, (int8_t *)output + (ptrdiff_t)r * output_step, count);
+  for (size_t r = 0; integers && e->clamp.table && r < rows; r++) {
+    ck_apply_table(e->clamp.table, integers + (ptrdiff_t)r * output_step, count);
   }
   return 1;
 }

@@ -38,12 +38,15 @@ extension Convolution: IntegerPlannedOperator {
       channels: channels, weights: weights, folded: folded,
       pad: Int8(truncatingIfNeeded: integers.layer.input.zeroPoint),
       residualStride: space.outputStride, epilogue: integers.layer.epilogue.kernel)
+    let keepsReal = integers.layer.epilogue.keepsReal
     return PlannedKernel(
       operandLayouts: [.channelsLast, .rowMajor, .rowMajor, .channelsLast, .rowMajor],
-      outputLayouts: [.channelsLast], multiplyAccumulates: kernel.multiplyAccumulates
+      outputLayouts: keepsReal ? [.channelsLast, .channelsLast] : [.channelsLast],
+      multiplyAccumulates: kernel.multiplyAccumulates
     ) { (frame) throws(ModelError) in
       kernel.run(
         input: frame.input(0, as: Int8.self), output: frame.outputs[0],
+        integers: keepsReal ? frame.output(1, as: Int8.self) : nil,
         residual: frame.inputs.count > 3 ? frame.inputs[3] : nil, pool: frame.pool)
     }
   }

@@ -20,7 +20,7 @@ extension Linear: IntegerPlannedOperator {
           filtersFirst($0, k: k, n: n)
         }
         pack(0, 0, integers.packable(rows: rows, channels: 0..<n))
-      }, layout: .rowMajor)
+      }, layout: .rowMajor, keepsReal: integers.layer.epilogue.keepsReal)
   }
 
   /// W as one row of `k` for each of the `n` output channels.

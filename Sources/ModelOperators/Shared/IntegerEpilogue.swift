@@ -26,6 +26,8 @@ package struct IntegerEpilogue: Sendable {
   package private(set) var zeroPoint: Int32?
   /// sy of int8 output after a function or after what would be float32 output, 1 elsewhere.
   package private(set) var scale: Float
+  /// Float32 output is stored as well as integers of it.
+  package private(set) var keepsReal = false
   package let low: Int32
   package let high: Int32
 
@@ -92,10 +94,11 @@ package struct IntegerEpilogue: Sendable {
     }
   }
 
-  /// Makes integers of float32 output, as Quantize does (`Q7`).
-  mutating func store(as parameters: QuantizationParameters) {
-    zeroPoint = parameters.zeroPoint
-    scale = parameters.scale
+  /// Makes integers of float32 output, as Quantize does (`Q7`), in its place or beside it.
+  mutating func store(as stored: KernelRequest.Stored) {
+    zeroPoint = stored.parameters.zeroPoint
+    scale = stored.parameters.scale
+    keepsReal = stored.keepsReal
   }
 
   /// The value in output steps (int8) or in real units (float32); `residual` is the stored integer, or

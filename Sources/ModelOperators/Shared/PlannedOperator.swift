@@ -45,8 +45,18 @@ package struct KernelRequest: Sendable {
   }
   package let operands: Operands<Operand>
   package let outputs: [TensorType]
-  /// What is stored of a float32 output 0 of a layer with weights: integers of these parameters, by `Q7`.
-  package let stored: QuantizationParameters?
+  /// Integers that are stored of a float32 output 0 of a layer with weights, by `Q7`.
+  package struct Stored: Sendable {
+    package let parameters: QuantizationParameters
+    /// As output 1, beside the floats; else in their place.
+    package let keepsReal: Bool
+
+    package init(_ parameters: QuantizationParameters, keepsReal: Bool) {
+      self.parameters = parameters
+      self.keepsReal = keepsReal
+    }
+  }
+  package let stored: Stored?
   /// What most readers of output 0 would like; a kernel that can write either should follow it.
   package let preferredLayout: Layout
   package let tier: KernelTier
@@ -56,7 +66,7 @@ package struct KernelRequest: Sendable {
   package let threads: Int
 
   package init(
-    operands: Operands<Operand>, outputs: [TensorType], stored: QuantizationParameters? = nil,
+    operands: Operands<Operand>, outputs: [TensorType], stored: Stored? = nil,
     preferredLayout: Layout = .rowMajor,
     tier: KernelTier, matrices: any MatrixBackend, isExact: Bool, threads: Int
   ) {

@@ -24,7 +24,8 @@ extension IntegerEpilogue {
       }
     }
     if let zeroPoint {
-      result.output = .int8(IntegerClamp(zeroPoint: zeroPoint, low: low, high: high), scale: scale)
+      let clamp = IntegerClamp(zeroPoint: zeroPoint, low: low, high: high)
+      result.output = keepsReal ? .both(clamp, scale: scale) : .int8(clamp, scale: scale)
     }
     return result
   }
@@ -94,19 +95,21 @@ extension PlannedKernel {
             }
           }
         }
-      }, layout: .channelsLast)
+      }, layout: .channelsLast, keepsReal: integers.layer.epilogue.keepsReal)
   }
 
-  /// A layer's kernel: image or rows in, image or rows out, residual (operand 3) like the output.
-  init(_ convolution: IntegerConvolution, layout: Layout) {
+  /// A layer's kernel: image or rows in, image or rows out, residual (operand 3) like the output, as are the integers beside it.
+  init(_ convolution: IntegerConvolution, layout: Layout, keepsReal: Bool) {
     self.init(
-      operandLayouts: [layout, .rowMajor, .rowMajor, layout, .rowMajor], outputLayouts: [layout],
+      operandLayouts: [layout, .rowMajor, .rowMajor, layout, .rowMajor],
+      outputLayouts: keepsReal ? [layout, layout] : [layout],
       scratchByteCount: convolution.scratchByteCount,
       multiplyAccumulates: convolution.multiplyAccumulates, packed: [convolution.packed],
       packedOperands: [1]
     ) { (frame) throws(ModelError) in
       convolution.run(
         input: frame.input(0, as: Int8.self), output: frame.outputs[0],
+        integers: keepsReal ? frame.output(1, as: Int8.self) : nil,
         residual: frame.inputs.count > 3 ? frame.inputs[3] : nil, scratch: frame.scratch,
         pool: frame.pool)
     }
