@@ -69,5 +69,5 @@ struct SumChoice {
 
   /// Products that take as long as passing an element on in float32 and not in int8, where a sample has so many of them: caches hold
   /// a mebibyte.
-  private static func cost(_ elements: Int) -> Int { elements <= 1 << 18 ? 4 : 100 }
+  private static func cost(_ elements: Int) -> Int { elements <= 1 << 18 ? 2 : 100 }
 }

@@ -215,7 +215,7 @@ import Testing
       x = try convolution("sum\(index)", inner, adding: index == 0 ? nil : x)
     }
     try graph.addOutput("y", try convolution("y", x, adding: nil))
-    // Enough for each sum, 4 of the 324 products of an element, and for no layer to read 16 bits.
+    // Enough for each sum, 2 of the 324 products of an element, and for no layer to read 16 bits.
     try roundTrip(graph, [try OnnxWriterTests.tensor([1, 4, 6, 6])], wideShare: 0.1)
   }
 

@@ -81,8 +81,8 @@ private let little = 0.06
 
 @Test func sumsAreKeptWithinAShareOfTheProducts() throws {
   let graph = try chain(8)
-  // 18 layers sum 36 products for each element; one of a sum costs 4.
-  let one = 4.0 / (18 * 36)
+  // 18 layers sum 36 products for each element; one of a sum costs 2.
+  let one = 2.0 / (18 * 36)
   for count in [0, 1, 3, 5] {
     let made = try quantized(graph, try samples(), share: one * (Double(count) + 0.5)).graph
     #expect(floatSums(made) == count)
