@@ -90,14 +90,19 @@ final class PartObserver {
     }
     probes.offer(inputs)
     waiting.append(inputs)
-    if waiting.count >= Self.together * threads { try finish() }
+    if waiting.count >= Self.together * threads { try observeWaiting() }
   }
 
   /// Samples of each thread that wait for each other.
   private static let together = 2
 
-  /// Observes those that wait.
+  /// Ends the last round.
   func finish() throws(ModelError) {
+    try observeWaiting()
+    calibration.rest()
+  }
+
+  private func observeWaiting() throws(ModelError) {
     let samples = waiting
     waiting = []
     try during("calibrating '\(part.name)'") { () throws(ModelError) in
@@ -143,9 +148,9 @@ final class PartObserver {
     var plain = quantizer
     plain.wideShare = request.wideShare
     if plain.rounding == .adaptive { plain.rounding = .corrected }
-    var sensitivity = try WeightSensitivity(
-      calibration.graph, integer: plain.quantize(calibration).graph, threads: threads)
-    for sample in probes.samples { try sensitivity.observe(sample) }
+    let sensitivity = try WeightSensitivity(
+      calibration.graph, integer: plain.quantize(calibration).graph, samples: probes.samples,
+      threads: threads)
     let made = WeightNoise(share: request.weightNoise, sensitivity)
     noise = made
     return made

@@ -11,7 +11,7 @@ package struct Calibration: ~Copyable {
   var seen: Observations
   let layers: ObservedLayers
   private let threads: Int
-  private let runners = ReusePool<SampleRunner>()
+  private var runners = ReusePool<SampleRunner>()
   /// How the weights of layers make up for each other.
   private(set) var adaptiveRoundings = AdaptiveRoundings([:])
 
@@ -59,6 +59,9 @@ package struct Calibration: ~Copyable {
     for own in found { seen.merge(own) }
     adaptiveRoundings = AdaptiveRoundings(seen.moments)
   }
+
+  /// Lets go of the memory that samples run in, until another comes.
+  package mutating func rest() { runners = ReusePool() }
 
   private static func observe(
     _ inputs: [Tensor], _ runner: inout ModelRunner, _ layers: ObservedLayers,

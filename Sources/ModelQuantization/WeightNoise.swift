@@ -14,7 +14,7 @@ package struct WeightNoise: Sendable {
   /// Eight bits for every weight.
   package init() { (share, steps) = (0, [:]) }
 
-  package init(share: Double, _ sensitivity: borrowing WeightSensitivity) {
+  package init(share: Double, _ sensitivity: WeightSensitivity) {
     self.share = share
     // What no sample made heard is not known to be deaf.
     let layers = sensitivity.layers.filter { layer in

@@ -33,8 +33,8 @@ import Testing
     let samples = try #require(samples)
     for sample in samples { try calibration.observe([sample]) }
     let integer = try Quantizer(rounding: .nearest).quantize(calibration).graph
-    var sensitivity = try WeightSensitivity(graph, integer: integer, threads: 1)
-    for sample in samples { try sensitivity.observe([sample]) }
+    let sensitivity = try WeightSensitivity(
+      graph, integer: integer, samples: samples.map { [$0] })
     let layers = sensitivity.layers
     let made = Dictionary(
       uniqueKeysWithValues: [1e-9, 0.1, 10].map { ($0, WeightNoise(share: $0, sensitivity)) })
@@ -68,6 +68,22 @@ import Testing
       let found = try squares(graph, changed) / usual
       #expect(abs(found / expected - 1) < 0.4, "\(layer.name): \(found), \(expected) foretold")
     }
+  }
+
+  @Test func threadsDoNotMatter() throws {
+    let graph = try graph()
+    let samples = try #require(samples).map { [$0] }
+    var calibration = Calibration(graph)
+    try calibration.observe(samples: samples)
+    let integer = try Quantizer(rounding: .nearest).quantize(calibration).graph
+    func shares(_ threads: Int) throws -> [[Double]] {
+      try WeightSensitivity(graph, integer: integer, samples: samples, threads: threads)
+        .layers.map(\.shares)
+    }
+    let alone = try shares(1)
+    #expect(alone.count == 2)
+    for threads in [2, 3, 9] { #expect(try shares(threads) == alone) }
+    #expect(try WeightSensitivity(graph, integer: integer, samples: []).layers.isEmpty)
   }
 
   @Test func everyWeightAddsAsMuch() throws {

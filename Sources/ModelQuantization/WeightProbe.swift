@@ -1,0 +1,146 @@
+import ModelAdaptation
+import ModelIR
+import ModelOperators
+import ModelRuntime
+import TensorCore
+
+/// How much of the noise of a graph's integer form the weights of its layers would make, sample by sample (`Q57`): the gradients by weights
+/// of the sum of all outputs, each element with a sign of its own.
+struct WeightProbe: Sendable {
+  /// Of a layer.
+  struct Weight: Sendable {
+    /// The name of the node.
+    let layer: String
+    /// The name of the input by which the differentiated graph gets it.
+    fileprivate let input: String
+    let tensor: Tensor
+    /// Of its output channels.
+    let axis: Int
+  }
+
+  /// Of layers from which every way to an output leads through operators with gradients.
+  let weights: [Weight]
+  private let float: Graph
+  private let integer: Graph
+  /// Weights and signs are inputs of it.
+  private let differentiable: Graph
+  private let inputs: [String]
+  private let seeds: [(name: String, output: Int)]
+
+  /// - Parameters:
+  ///   - graph: the float graph, as ``Quantizer/prepared(_:)`` gives it.
+  ///   - integer: its integer form, the weights as fine as they can be.
+  init(_ graph: Graph, integer: Graph) throws(ModelError) {
+    let blind = graph.valuesWithoutGradient
+    var ports = graph.inputs.map { (name: $0.name, value: $0.value) }
+    inputs = ports.map(\.name)
+    // No input of the graph has a name like the new ones.
+    let mark = String(repeating: "'", count: 1 + (inputs.map(\.count).max() ?? 0))
+    var weights: [Weight] = []
+    var seen: Set<ValueID> = []
+    for node in graph.nodes {
+      guard let op = node.op as? any WeightedOperator, !blind.contains(node.outputs[0]),
+        let id = node.inputs[1], let weight = graph.constant(id), weight.element == .float32,
+        weight.count > 0, seen.insert(id).inserted
+      else { continue }
+      weights.append(
+        Weight(
+          layer: node.name, input: mark + node.name, tensor: weight, axis: op.weightChannelAxis))
+      ports.append((mark + node.name, id))
+    }
+    let outputs = graph.outputs.filter {
+      graph.type($0.value).element == .float32 && !graph.type($0.value).isSequence
+    }
+    var open = try graph.extracted(from: ports, to: outputs.map { ($0.name, $0.value) })
+    var seeds: [(name: String, output: Int)] = []
+    var loss: ValueID?
+    var sum = ReduceSum()
+    sum.keepDimensions = false
+    for port in open.outputs {
+      let seed = try open.addInput(mark + " " + port.name, open.type(port.value))
+      seeds.append(
+        (mark + " " + port.name, graph.outputs.firstIndex { $0.name == port.name } ?? 0))
+      let product = try open.appendOne(Mul(), named: "seeded \(port.name)", to: [port.value, seed])
+      let own = try open.appendOne(sum, named: "sum of \(port.name)", to: [product])
+      if let others = loss {
+        loss = try open.appendOne(Add(), named: "with \(port.name)", to: [others, own])
+      } else {
+        loss = own
+      }
+    }
+    let ends = loss.map { [(name: "loss", value: $0)] } ?? []
+    let whole = try open.extracted(
+      from: open.inputs.map { ($0.name, $0.value) }, to: ends)
+    differentiable = whole
+    (self.weights, self.seeds) = (ends.isEmpty ? [] : weights, seeds)
+    (float, self.integer) = (graph, integer)
+  }
+
+  /// For each sample and each of ``weights`` the sums of squares over its channels; nil where the graph has no gradient after all.
+  func squares(_ samples: [[Tensor]]) throws(ModelError) -> [[[Double]]]? {
+    guard !weights.isEmpty else { return nil }
+    let options = PlanOptions(profile: .exact)
+    var float = ModelRunner(float, options: options)
+    var integer = ModelRunner(integer, options: options)
+    var gradients = GradientRunner(
+      differentiable, loss: "loss", by: weights.map(\.input), options: options)
+    var found: [[[Double]]] = []
+    for sample in samples {
+      let (expected, made) = (try float.run(sample), try integer.run(sample))
+      var given = Dictionary(zip(inputs, sample), uniquingKeysWith: { $1 })
+      for weight in weights { given[weight.input] = weight.tensor }
+      for (name, output) in seeds {
+        given[name] = Self.seed(expected[output], against: made[output])
+      }
+      do {
+        let own = try gradients.run(given).gradients
+        found.append(
+          zip(weights, own).map { $0.tensor.shape.sums(ofSquares: $1, along: $0.axis) })
+      } catch  where Self.unknown.contains(error.code) {
+        return nil
+      }
+    }
+    return found
+  }
+
+  /// What differentiating a graph may fail with.
+  private static let unknown: Set<ModelError.Code> = [
+    .unsupportedOperator, .unsupportedFeature, .unknownShape,
+  ]
+
+  /// 1 or −1 for each element, by the root of the noise that the outputs have: the square of a sum of errors that are weighed
+  /// so is, on average, the sum of their squares as a share of that noise.
+  private static func seed(_ expected: Tensor, against made: Tensor) -> Tensor {
+    let (a, b) = (expected.floats(), made.floats())
+    var (signal, noise) = (0.0, 0.0)
+    for (x, y) in zip(a, b) {
+      let difference = Double(x) - Double(y)
+      noise += difference * difference
+      signal += Double(x) * Double(x)
+    }
+    // 120 dB are as good as exact.
+    let power = max(noise, signal * 1e-12)
+    let size = power > 0 && power.isFinite ? Float(1 / power.squareRoot()) : 0
+    var state: UInt64 = 1
+    return Tensor(
+      expected.shape,
+      a.map { _ -> Float in
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return state >> 63 == 0 ? size : -size
+      })
+  }
+}
+
+extension Graph {
+  /// Values from which a way to an output leads through an operator without a gradient.
+  fileprivate var valuesWithoutGradient: Set<ValueID> {
+    var found: Set<ValueID> = []
+    for node in nodes.reversed() {
+      let isFloat = node.outputs.contains { type($0).element.isFloatingPoint }
+      let ends = isFloat && !(node.op is any DifferentiableOperator)
+      guard ends || node.outputs.contains(where: { found.contains($0) }) else { continue }
+      for case let input? in node.inputs { found.insert(input) }
+    }
+    return found
+  }
+}
