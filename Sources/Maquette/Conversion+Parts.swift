@@ -143,7 +143,7 @@ final class PartObserver {
   private func noise(
     _ request: Conversion, _ quantizer: Quantizer
   ) throws(ModelError) -> WeightNoise {
-    guard request.weightNoise > 0, request.grid == nil else { return WeightNoise() }
+    guard request.chosenWeightNoise > 0, request.grid == nil else { return WeightNoise() }
     if let noise { return noise }
     var plain = quantizer
     plain.wideShare = request.wideShare
@@ -151,7 +151,7 @@ final class PartObserver {
     let sensitivity = try WeightSensitivity(
       calibration.graph, integer: plain.quantize(calibration).graph, samples: probes.samples,
       threads: threads)
-    let made = WeightNoise(share: request.weightNoise, sensitivity)
+    let made = WeightNoise(share: request.chosenWeightNoise, sensitivity)
     noise = made
     return made
   }

@@ -29,8 +29,9 @@ package struct Conversion: Sendable {
   package var method = CalibrationMethod.mse
   /// How weights become integers.
   package var rounding = WeightRounding.adaptive
-  /// The share by which the noise of the outputs may grow so that weights are coded shorter (`Q57`).
-  package var weightNoise = WeightNoises.usual
+  /// The share by which the noise of the outputs may grow so that weights are coded shorter (`Q57`); nil for the usual one, or for 0
+  /// where a plan keeps outputs near: layers would stay float for what coarser weights lose.
+  package var weightNoise: Double?
   /// Where weights of layers have fewer bits than eight.
   package var grid: WeightGrid?
   /// Whether the bundle gets goldens.
@@ -70,6 +71,11 @@ package struct Conversion: Sendable {
   package init(models: [(part: String, file: String)], output: String) {
     self.models = models
     self.output = output
+  }
+
+  /// The ``weightNoise`` that is asked for, or that fits the plan.
+  var chosenWeightNoise: Double {
+    weightNoise ?? (plan.keepsOutputsNear ? 0 : WeightNoises.usual)
   }
 
   var title: String {
@@ -240,7 +246,7 @@ package struct Conversion: Sendable {
     if precision == .int8 {
       options["method"] = method.rawValue
       options["rounding"] = rounding.rawValue
-      options["weight-noise"] = String(weightNoise)
+      options["weight-noise"] = String(chosenWeightNoise)
       options["balance"] = balance.rawValue
       if let grid {
         options["weight-bits"] = String(grid.bits)

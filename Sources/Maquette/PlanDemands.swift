@@ -22,6 +22,9 @@ package struct PlanDemands: Sendable {
 
   package var isEmpty: Bool { options.isEmpty }
 
+  /// Whether outputs have to be near the float graph's.
+  var keepsOutputsNear: Bool { leastRatio != nil || leastPeakRatio != nil || asFamilyDemands }
+
   /// Each demand by the name of its option.
   var options: [String: String] {
     var options: [String: String] = [:]

@@ -26,6 +26,8 @@ import Testing
       #expect(inspected.contains(part), "\(inspected)")
     }
     #expect(inspected.contains("option     min-psnr = 60.0"))
+    // No coarser weights for which other layers would have to stay float.
+    #expect(inspected.contains("option     weight-noise = 0.0"))
   }
 
   @Test func whatTheFamilyDemandsIsATargetToo() throws {

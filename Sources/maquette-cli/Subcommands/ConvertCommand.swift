@@ -91,9 +91,9 @@ struct ConversionArguments: ParsableArguments {
     help: ArgumentHelp(
       """
       The share by which the noise of the outputs may grow so that weights take less room: the more, the \
-      smaller the bundle.
+      smaller the bundle. (default: \(WeightNoises.usual); 0 where a plan keeps outputs near)
       """, valueName: "share"))
-  var weightNoise = WeightNoises.usual
+  var weightNoise: Double?
 
   @Option(
     name: .long,
@@ -211,7 +211,7 @@ struct ConversionArguments: ParsableArguments {
     request.sketch = sketch
     request.method = try ConversionChoices.method.named(method)
     request.rounding = try ConversionChoices.rounding.named(rounding)
-    request.weightNoise = try WeightNoises.checked(weightNoise)
+    if let weightNoise { request.weightNoise = try WeightNoises.checked(weightNoise) }
     request.grid = try WeightGrids.of(bits: weightBits, group: weightGroup)
     request.keepsGoldens = !withoutGoldens
     request.balance = try ConversionChoices.balance.named(balance)
