@@ -2,7 +2,7 @@
 package enum CalibrationMethod: String, Sendable, Codable, CaseIterable {
   /// From the least to the greatest value seen.
   case minMax = "min-max"
-  /// From the moving averages of each sample's least and greatest value (weight 0.1 for a new one).
+  /// From the means over samples of each one's least and greatest value.
   case movingAverage = "moving-average"
   /// What is left when 0.005 % of the values are cut from each end.
   case percentile
