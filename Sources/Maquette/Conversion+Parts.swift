@@ -46,7 +46,7 @@ final class PartObserver {
   /// Inputs that are to be observed together.
   private var waiting: [[Tensor]] = []
   /// By which the noise of weights is shared out.
-  private var probes = DrawnSamples(most: 2)
+  private var probes: DrawnSamples
   /// The noise of weights, shared out once.
   private var noise: WeightNoise?
   /// What forms of layers cost, found once.
@@ -56,6 +56,7 @@ final class PartObserver {
     self.part = part
     threads = request.threads
     watchesOperands = request.rounding == .adaptive
+    probes = DrawnSamples(most: request.sharesOutNoise ? 2 : 0)
     prepared = try Quantizer.prepared(part.graph)
     calibration = Calibration(prepared, watchesOperands: watchesOperands, threads: threads)
     if request.balance != .none {
@@ -123,7 +124,8 @@ final class PartObserver {
     quantizer.wide =
       request.wide.contains(Conversion.everyLayer)
       ? Set(prepared.nodes.map(\.name)) : request.wide
-    quantizer.noise = try noise(request, quantizer)
+    let ranges = try quantizer.ranges(calibration)
+    quantizer.noise = try noise(request, quantizer, ranges)
     var plan: PrecisionPlan?
     let targets = request.plan.targets(part, family, size: size)
     if targets.isEmpty {
@@ -134,22 +136,23 @@ final class PartObserver {
         try study.plan(quantizer, calibration, targets, spare: request.wideShare)
       }
     }
-    var made = try quantizer.quantize(calibration)
+    var made = try quantizer.quantize(calibration, ranges)
     made.record.precisionPlan = plan
     return ModelPart(name: part.name, graph: made.graph, record: made.record)
   }
 
   /// How coarsely weights may be rounded, by samples that were drawn of those that passed.
   private func noise(
-    _ request: Conversion, _ quantizer: Quantizer
+    _ request: Conversion, _ quantizer: Quantizer, _ ranges: Quantizer.Ranges
   ) throws(ModelError) -> WeightNoise {
-    guard request.chosenWeightNoise > 0, request.grid == nil else { return WeightNoise() }
+    guard request.sharesOutNoise else { return WeightNoise() }
     if let noise { return noise }
     var plain = quantizer
     plain.wideShare = request.wideShare
     if plain.rounding == .adaptive { plain.rounding = .corrected }
     let sensitivity = try WeightSensitivity(
-      calibration.graph, integer: plain.quantize(calibration).graph, samples: probes.samples,
+      calibration.graph, integer: plain.quantize(calibration, ranges).graph,
+      samples: probes.samples,
       threads: threads)
     let made = WeightNoise(share: request.chosenWeightNoise, sensitivity)
     noise = made

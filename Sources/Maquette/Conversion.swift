@@ -78,6 +78,9 @@ package struct Conversion: Sendable {
     weightNoise ?? (plan.keepsOutputsNear ? 0 : WeightNoises.usual)
   }
 
+  /// Whether weights may be coarser than eight bits make them.
+  var sharesOutNoise: Bool { chosenWeightNoise > 0 && grid == nil }
+
   var title: String {
     models.map { ($0.file as NSString).lastPathComponent }.joined(separator: " + ")
   }

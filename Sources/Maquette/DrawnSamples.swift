@@ -9,6 +9,7 @@ struct DrawnSamples {
   init(most: Int) { self.most = most }
 
   mutating func offer(_ inputs: [Tensor]) {
+    guard most > 0 else { return }
     let digest = inputs.map { Digest(of: $0).description }.joined()
     let place = drawn.firstIndex { $0.digest > digest } ?? drawn.count
     guard place < most else { return }

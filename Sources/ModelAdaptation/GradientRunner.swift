@@ -21,13 +21,7 @@ package struct GradientRunner: ~Copyable {
   private let parameters: [String]
   private let options: PlanOptions
   private let pool: ThreadPool
-  private var plans = RecentPlans<Box>(limit: 2)
-
-  /// Holds a runner in an array, which cannot hold values that do not copy.
-  private final class Box {
-    var runner: ModelRunner
-    init(_ runner: consuming ModelRunner) { self.runner = runner }
-  }
+  private var plans = RecentPlans<Holder<ModelRunner>>(limit: 2)
 
   /// - Parameters:
   ///   - loss: the output that is one number.
@@ -51,10 +45,10 @@ package struct GradientRunner: ~Copyable {
       }
       return tensor
     }
-    let box = try prepare(tensors)
-    let results = try box.runner.run(tensors)
+    let held = try prepare(tensors)
+    let results = try held.content.run(tensors)
     var outputs: [String: Tensor] = [:]
-    for (port, tensor) in zip(box.runner.graph.outputs, results) { outputs[port.name] = tensor }
+    for (port, tensor) in zip(held.content.graph.outputs, results) { outputs[port.name] = tensor }
     let value = outputs.removeValue(forKey: loss)?.doubles().first ?? .nan
     let gradients = try parameters.map { (name) throws(ModelError) in
       guard let tensor = outputs.removeValue(forKey: Graph.gradientName(of: name)) else {
@@ -68,19 +62,19 @@ package struct GradientRunner: ~Copyable {
   /// Bytes of the plan for these inputs.
   package mutating func arenaByteCount(_ inputs: [String: Tensor]) throws(ModelError) -> Int {
     let tensors = graph.inputs.compactMap { inputs[$0.name] }
-    return try prepare(tensors).runner.plan(tensors)?.arenaByteCount ?? 0
+    return try prepare(tensors).content.plan(tensors)?.arenaByteCount ?? 0
   }
 
-  private mutating func prepare(_ tensors: [Tensor]) throws(ModelError) -> Box {
+  private mutating func prepare(_ tensors: [Tensor]) throws(ModelError) -> Holder<ModelRunner> {
     try graph.bind(tensors)
     let types = tensors.map(\.type)
     if let found = plans.plan(for: types) { return found }
     let concrete = try graph.specialised(to: types)
     let backward = try Pipeline([Rewriting(FuseResidualAdd())]).run(
       on: concrete.differentiated(loss, by: parameters))
-    let box = Box(ModelRunner(backward, options: options, pool: pool))
-    plans.keep(box, for: types)
-    return box
+    let held = Holder(ModelRunner(backward, options: options, pool: pool))
+    plans.keep(held, for: types)
+    return held
   }
 }
 

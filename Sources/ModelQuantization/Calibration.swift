@@ -11,15 +11,10 @@ package struct Calibration: ~Copyable {
   var seen: Observations
   let layers: ObservedLayers
   private let threads: Int
-  private var runners = ReusePool<SampleRunner>()
+  /// Each runs samples of one thread.
+  private var runners = ReusePool<Holder<ModelRunner>>()
   /// How the weights of layers make up for each other.
   private(set) var adaptiveRoundings = AdaptiveRoundings([:])
-
-  /// Runs samples of one thread.
-  private final class SampleRunner {
-    var runner: ModelRunner
-    init(_ graph: Graph) { runner = ModelRunner(graph, options: PlanOptions(profile: .exact)) }
-  }
 
   /// - Parameters:
   ///   - watchesOperands: whether to gather what ``WeightRounding/adaptive`` needs.
@@ -44,50 +39,53 @@ package struct Calibration: ~Copyable {
     let (graph, layers, runners) = (graph, layers, runners)
     let workers = min(threads, samples.count)
     let found = try concurrently(workers) { (worker) throws(ModelError) in
-      var own = Observations(graph)
       try runners.use(
-        orMake: { () throws(ModelError) in SampleRunner(graph) },
-        { (kept) throws(ModelError) in
-          for number in stride(from: worker, to: samples.count, by: workers) {
-            try during("calibrating with sample \(first + number)") { () throws(ModelError) in
-              try Calibration.observe(samples[number], &kept.runner, layers, into: &own)
-            }
-          }
+        orMake: { () throws(ModelError) in
+          Holder(ModelRunner(graph, options: PlanOptions(profile: .exact)))
+        },
+        { (held) throws(ModelError) in
+          try Calibration.observations(
+            of: stride(from: worker, to: samples.count, by: workers).map {
+              (number: first + $0, inputs: samples[$0])
+            }, &held.content, layers)
         })
-      return own
     }
-    for own in found { seen.merge(own) }
-    adaptiveRoundings = AdaptiveRoundings(seen.moments)
+    merge(found)
   }
 
   /// Lets go of the memory that samples run in, until another comes.
   package mutating func rest() { runners = ReusePool() }
 
-  private static func observe(
-    _ inputs: [Tensor], _ runner: inout ModelRunner, _ layers: ObservedLayers,
-    into seen: inout Observations
-  ) throws(ModelError) {
+  private static func observations(
+    of samples: [(number: Int, inputs: [Tensor])], _ runner: inout ModelRunner,
+    _ layers: ObservedLayers
+  ) throws(ModelError) -> Observations {
     let graph = runner.graph
-    var own = seen
-    seen = Observations(graph)
-    var shapes: [Int: Shape] = [:]
-    for (port, tensor) in zip(graph.inputs, inputs) {
-      shapes[port.value.index] = tensor.shape
-      if tensor.element == .float32 { try own.observe(port.value, tensor, layers) }
+    var seen = Observations(graph)
+    for (number, inputs) in samples {
+      var shapes: [Int: Shape] = [:]
+      try during("calibrating with sample \(number)") { () throws(ModelError) in
+        for (port, tensor) in zip(graph.inputs, inputs) {
+          shapes[port.value.index] = tensor.shape
+          if tensor.element == .float32 { try seen.observe(port.value, tensor, layers) }
+        }
+        _ = try runner.run(inputs) { (id, tensor) throws(ModelError) in
+          shapes[id.index] = tensor.shape
+          guard tensor.element == .float32, graph.constant(id) == nil else { return }
+          try seen.observe(id, tensor, layers)
+        }
+      }
+      seen.samples += 1
+      seen.count(graph, shapes)
     }
-    _ = try runner.run(inputs) { (id, tensor) throws(ModelError) in
-      shapes[id.index] = tensor.shape
-      guard tensor.element == .float32, graph.constant(id) == nil else { return }
-      try own.observe(id, tensor, layers)
-    }
-    own.samples += 1
-    own.count(graph, shapes)
-    seen = own
+    return seen
   }
 
-  /// Takes in what was seen of the graph before.
-  mutating func merge(_ other: Observations) {
-    seen.merge(other)
+  /// Takes in what other samples of the graph showed.
+  mutating func merge(_ others: [Observations]) {
+    // Moments that somebody else holds as well would be copied before they grow.
+    adaptiveRoundings = AdaptiveRoundings([:])
+    for other in others { seen.merge(other) }
     adaptiveRoundings = AdaptiveRoundings(seen.moments)
   }
 

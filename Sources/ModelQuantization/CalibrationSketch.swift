@@ -62,7 +62,7 @@ extension Calibration {
     }
     own.samples = sketch.samples
     own.work = sketch.work
-    merge(own)
+    merge([own])
   }
 
   private func damaged(_ name: String) -> ModelError {

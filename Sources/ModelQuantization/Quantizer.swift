@@ -48,12 +48,13 @@ package struct Quantizer: Sendable {
   }
 
   /// The range of each value, as eight bits take it and as 16 do.
-  struct Ranges {
+  package struct Ranges {
     let narrow: [ValueID: ValueRange]
     let wide: [ValueID: ValueRange]
   }
 
-  func ranges(_ calibration: borrowing Calibration) throws(ModelError) -> Ranges {
+  /// Those of every value of the calibrated graph, which the method alone chooses.
+  package func ranges(_ calibration: borrowing Calibration) throws(ModelError) -> Ranges {
     let shares = shares(calibration.graph)
     return Ranges(
       narrow: try calibration.ranges(method).merging(shares) { $1 },
@@ -68,7 +69,7 @@ package struct Quantizer: Sendable {
   }
 
   /// - Parameter known: what ``ranges(_:)`` gives, for those who quantize more than once.
-  func quantize(
+  package func quantize(
     _ calibration: borrowing Calibration, _ known: Ranges
   ) throws(ModelError) -> (graph: Graph, record: QuantizationRecord) {
     let ranges = known.narrow

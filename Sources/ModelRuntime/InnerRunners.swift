@@ -8,18 +8,12 @@ final class InnerRunners: Sendable {
   /// The runners of the node's graphs, for one pool of threads.
   private final class Runners {
     let pool: ThreadPool
-    var boxes: [Box]
+    var held: [Holder<ModelRunner>]
 
     init(_ graphs: [Graph], options: PlanOptions, pool: ThreadPool) {
       self.pool = pool
-      boxes = graphs.map { Box(ModelRunner($0, options: options, pool: pool)) }
+      held = graphs.map { Holder(ModelRunner($0, options: options, pool: pool)) }
     }
-  }
-
-  /// Holds a runner in an array, which cannot hold values that do not copy.
-  private final class Box {
-    var runner: ModelRunner
-    init(_ runner: consuming ModelRunner) { self.runner = runner }
   }
 
   private let op: any GraphOperator
@@ -43,7 +37,7 @@ final class InnerRunners: Sendable {
       { (runners) throws(ModelError) in
         try op.run(operands, outputs: types) { (index, inputs) throws(ModelError) in
           try during("running graph '\(graphs[index].name)'") { () throws(ModelError) in
-            try runners.boxes[index].runner.run(inputs)
+            try runners.held[index].content.run(inputs)
           }
         }
       })

@@ -9,9 +9,7 @@ extension RejectedCorpus {
     func add(
       _ name: String, _ code: ModelError.Code, _ change: (inout Forge) throws -> Void
     ) throws {
-      var forge = try Forge(coded)
-      try change(&forge)
-      rejected.append(Rejected("coding-\(name)", code, forge.bytes()))
+      rejected.append(try forged("coding-\(name)", code, of: coded, change))
     }
     let forge = try Forge(coded)
     guard let weights = forge.parts.firstIndex(where: { $0.coding == "rans" }),

@@ -4,10 +4,12 @@ import ModelBundle
 import TensorCore
 
 extension RejectedCorpus {
-  private func forged(
-    _ name: String, _ code: ModelError.Code, _ change: (inout Forge) throws -> Void
+  /// A bundle, the good one where none is named, after a change.
+  func forged(
+    _ name: String, _ code: ModelError.Code, of bundle: [UInt8]? = nil,
+    _ change: (inout Forge) throws -> Void
   ) throws -> Rejected {
-    var forge = try Forge(good)
+    var forge = try Forge(bundle ?? good)
     try change(&forge)
     return Rejected(name, code, forge.bytes())
   }

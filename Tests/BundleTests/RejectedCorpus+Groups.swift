@@ -9,9 +9,7 @@ extension RejectedCorpus {
     func add(
       _ name: String, _ code: ModelError.Code, _ change: (inout Forge) throws -> Void
     ) throws {
-      var forge = try Forge(grouped)
-      try change(&forge)
-      rejected.append(Rejected("groups-\(name)", code, forge.bytes()))
+      rejected.append(try forged("groups-\(name)", code, of: grouped, change))
     }
     let forge = try Forge(grouped)
     guard let weights = forge.parts.firstIndex(where: { $0.coding == "groups" }),

@@ -9,9 +9,7 @@ extension RejectedCorpus {
     func add(
       _ name: String, _ code: ModelError.Code, _ change: (inout Forge) throws -> Void
     ) throws {
-      var forge = try Forge(scaled)
-      try change(&forge)
-      rejected.append(Rejected("scales-\(name)", code, forge.bytes()))
+      rejected.append(try forged("scales-\(name)", code, of: scaled, change))
     }
     let forge = try Forge(scaled)
     let text = forge.text("graph", "main")
