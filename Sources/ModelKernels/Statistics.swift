@@ -31,21 +31,20 @@ extension KernelTier {
     }
   }
 
-  /// Adds the values of each channel, their squares and their number to what is there.
+  /// Adds the values of each channel and their number to what is there.
   ///
   /// Values count in whole steps of 2⁻²⁴; those beyond ±2²⁰ or NaN are left out.
   ///
   /// - Parameters:
   ///   - values: `[outer, channels, inner]`, row-major.
   ///   - sums: in steps of 2⁻²⁴, one for each channel.
-  ///   - squares: in steps of 2⁻²⁴, one for each channel.
-  package func addChannelMoments(
+  package func addChannelSums(
     _ values: UnsafeBufferPointer<Float>, channels: Int, inner: Int,
-    sums: inout [Int128], squares: inout [Int128], counts: inout [Int]
+    sums: inout [Int128], counts: inout [Int]
   ) {
     guard let first = values.baseAddress, channels > 0, inner > 0 else { return }
     let outer = values.count / (channels * inner)
-    precondition(sums.count == channels && squares.count == channels && counts.count == channels)
+    precondition(sums.count == channels && counts.count == channels)
     // As many of a channel as an Int64 can sum.
     let most = 1 << 18
     let columns = min(inner, most)
@@ -53,15 +52,13 @@ extension KernelTier {
     for block in stride(from: 0, to: outer, by: blocks) {
       for column in stride(from: 0, to: inner, by: columns) {
         var partSums = [Int64](repeating: 0, count: channels)
-        var partSquares = [Double](repeating: 0, count: channels)
         var partCounts = partSums
-        table.channel_moments_f32(
+        table.channel_sums_f32(
           min(blocks, outer - block), channels, min(columns, inner - column),
           first + block * channels * inner + column, channels * inner, inner,
-          &partSums, &partSquares, &partCounts)
+          &partSums, &partCounts)
         for channel in 0..<channels {
           sums[channel] += Int128(partSums[channel])
-          squares[channel] += Int128((partSquares[channel] * 0x1p24).rounded(.toNearestOrEven))
           counts[channel] += Int(partCounts[channel])
         }
       }

@@ -105,29 +105,25 @@ extension RangeObserver {
 }
 
 extension ChannelMeans: Codable {
-  private enum CodingKeys: String, CodingKey { case sums, squares, counts, shape }
+  private enum CodingKeys: String, CodingKey { case sums, counts, shape }
 
   init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
-    func numbers(_ key: CodingKeys) throws -> [Int128] {
-      try values.decode([String].self, forKey: key).map { text in
-        guard let number = Int128(text) else {
-          throw DecodingError.dataCorruptedError(
-            forKey: key, in: values, debugDescription: "'\(text)' is no whole number")
-        }
-        return number
+    let sums = try values.decode([String].self, forKey: .sums).map { text in
+      guard let number = Int128(text) else {
+        throw DecodingError.dataCorruptedError(
+          forKey: .sums, in: values, debugDescription: "'\(text)' is no whole number")
       }
+      return number
     }
     self.init(
-      sums: try numbers(.sums), squares: try numbers(.squares),
-      counts: try values.decode([Int].self, forKey: .counts),
+      sums: sums, counts: try values.decode([Int].self, forKey: .counts),
       shape: try values.decodeIfPresent([Int].self, forKey: .shape))
   }
 
   func encode(to encoder: any Encoder) throws {
     var values = encoder.container(keyedBy: CodingKeys.self)
     try values.encode(sums.map { String($0) }, forKey: .sums)
-    try values.encode(squares.map { String($0) }, forKey: .squares)
     try values.encode(counts, forKey: .counts)
     try values.encodeIfPresent(shape, forKey: .shape)
   }
@@ -141,7 +137,6 @@ extension ChannelMeans: Codable {
     guard other.sums.count == sums.count else { return }
     for index in sums.indices {
       sums[index] += other.sums[index]
-      squares[index] += other.squares[index]
       counts[index] += other.counts[index]
     }
     if let own = shape, let others = other.shape, others.lexicographicallyPrecedes(own) {
@@ -152,9 +147,9 @@ extension ChannelMeans: Codable {
   /// Whether what was decoded can have been observed.
   var isSound: Bool {
     let limit = Int128(1) << 120
-    return squares.count == sums.count && counts.count == sums.count
+    return counts.count == sums.count
       && counts.allSatisfy { (0..<1 << 56).contains($0) }
-      && zip(sums, squares).allSatisfy { abs($0) < limit && (0..<limit).contains($1) }
+      && sums.allSatisfy { abs($0) < limit }
       && (shape ?? []).allSatisfy { $0 >= 0 }
   }
 }

@@ -3,13 +3,12 @@ import ModelKernels
 import ModelOperators
 import TensorCore
 
-/// Means of each channel of what a layer with weights reads, over all samples, and how far the values are from them.
+/// Means of each channel of what a layer with weights reads, over all samples.
 ///
 /// Values are taken to the nearest multiple of 2⁻²⁴ and summed as integers, so that neither the order of the samples
-/// nor their batching matters; so are the squares of each channel of an image, to 2⁻²⁴. What is not finite, or beyond ±2²⁰, is left out.
+/// nor their batching matters. What is not finite, or beyond ±2²⁰, is left out.
 struct ChannelMeans: Sendable {
   var sums: [Int128] = []
-  var squares: [Int128] = []
   var counts: [Int] = []
   /// The least of the shapes that were observed, without the batch.
   var shape: [Int]?
@@ -23,14 +22,13 @@ struct ChannelMeans: Sendable {
     if shape.map({ own.lexicographicallyPrecedes($0) }) ?? true { shape = own }
     if sums.isEmpty {
       sums = [Int128](repeating: 0, count: channels)
-      squares = sums
       counts = [Int](repeating: 0, count: channels)
     }
     guard sums.count == channels else { return }
     let inner = tensor.shape.count(axis + 1..<tensor.shape.rank)
     tensor.withElements(of: Float.self) { values in
-      KernelTier.best.addChannelMoments(
-        values, channels: channels, inner: inner, sums: &sums, squares: &squares, counts: &counts)
+      KernelTier.best.addChannelSums(
+        values, channels: channels, inner: inner, sums: &sums, counts: &counts)
     }
   }
 
@@ -38,17 +36,6 @@ struct ChannelMeans: Sendable {
   var means: [Float]? {
     guard !sums.isEmpty, counts.allSatisfy({ $0 > 0 }) else { return nil }
     return zip(sums, counts).map { Float(Double($0) / Double($1) * 0x1p-24) }
-  }
-
-  /// The mean square distance of a value from the mean of its channel; nil where nothing was observed.
-  var variance: Double? {
-    guard !sums.isEmpty, counts.allSatisfy({ $0 > 0 }) else { return nil }
-    var total = 0.0
-    for (index, count) in counts.enumerated() {
-      let mean = Double(sums[index]) / Double(count) * 0x1p-24
-      total += max(Double(squares[index]) / Double(count) * 0x1p-24 - mean * mean, 0)
-    }
-    return total / Double(counts.count)
   }
 
   /// The axis of channels of operand 0 of `op`, whose rank is `rank`.

@@ -19,12 +19,11 @@ typedef void (*ck_histogram_f32_fn)(size_t count, const float *_Nonnull x, float
 
 enum { CK_HISTOGRAM_BINS = 4096 };
 
-/* Adds to sums[c] every value of channel c as an integer of 2^-24, to nearest even; to squares[c] its square; to counts[c] 1. Values that
- * are NaN or beyond 2^20 either way are left out. Channel c of block b has `columns` values from x[b * block_stride + c * channel_stride]
- * on. At most 2^18 values of a channel; a sum may then not overflow. */
-typedef void (*ck_channel_moments_f32_fn)(size_t blocks, size_t channels, size_t columns, const float *_Nonnull x,
-                                          ptrdiff_t block_stride, ptrdiff_t channel_stride, int64_t *_Nonnull sums,
-                                          double *_Nonnull squares, int64_t *_Nonnull counts);
+/* Adds to sums[c] every value of channel c as an integer of 2^-24, to nearest even; to counts[c] 1. Values that are NaN or beyond 2^20
+ * either way are left out. Channel c of block b has `columns` values from x[b * block_stride + c * channel_stride] on. At most 2^18 values of a channel; a sum may then not overflow. */
+typedef void (*ck_channel_sums_f32_fn)(size_t blocks, size_t channels, size_t columns, const float *_Nonnull x,
+                                       ptrdiff_t block_stride, ptrdiff_t channel_stride, int64_t *_Nonnull sums,
+                                       int64_t *_Nonnull counts);
 
 /* sums[i (i + 1) / 2 + j] = sum of x[i] * x[j] over the columns, for all j <= i below `rows`: products of rows with each other. No sum may
  * leave 32 bits. */
