@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from paper_size import NETWORKS, inputs_of
 
 GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
 #: The most samples of each kind.
@@ -95,6 +96,36 @@ def bundles():
         Bundle("denoiser", {name: denoiser / f"{name}-d3.onnx" for name in pieces}, photographs,
                sources={"main": denoiser / "restoration-d3.onnx", "mask": denoiser / "mask-d3.onnx"}),
     ]
+
+
+def drawn(file, extents):
+    """Made-up inputs, for networks that read what others made."""
+
+    def media(folder, kind):
+        import onnx
+
+        model = onnx.load(file, load_external_data=False)
+        first = {"calibration": 0, "held": 100}[kind]
+        for number in range(8 if kind == "calibration" else 2):
+            np.savez(folder / f"set_{number}.npz", **inputs_of(model, extents, first + number))
+
+    return media
+
+
+def paper_size(exports):
+    """The networks at the size of their papers, which nothing has trained, on what those that are trained read."""
+    lips = {"media": words, "options": ["--words", str(FAMILIES / "associative-bridge" / "words.txt")]}
+    faces = {"media": spoken, "options": BOX}
+    known = {"Wav2Lip-96": faces, "SyncTalkFace-128": faces, "bridge Bi-GRU": lips, "bridge MS-TCN": lips}
+    for title, file, extents in NETWORKS:
+        path = exports / file
+        name = title.replace(" ", "-")
+        if "restoration" in path.stem:
+            # A denoiser is taken apart; nearly all of it is its body.
+            body = path.with_stem(path.stem.replace("restoration", "body"))
+            yield Bundle(name, {"body": body}, photographs, sources={"main": path})
+        else:
+            yield Bundle(name, {"main": path}, **known.get(title, {"media": drawn(path, extents)}))
 
 
 def ports(file):
