@@ -12,6 +12,7 @@ struct Lowering {
   /// Of layers whose weights make up for each other.
   private let adaptive: AdaptiveRoundings
   private let noise: WeightNoise
+  private let shared: SharedWeights
   /// Of layers whose weights have fewer bits than eight.
   private let grid: @Sendable (_ layer: String) -> WeightGrid?
   private let means: [ValueID: ChannelMeans]
@@ -42,6 +43,7 @@ struct Lowering {
     self.rounding = rounding
     self.adaptive = adaptive
     self.noise = noise
+    shared = SharedWeights(source)
     self.means = means
     self.forms = forms
     self.ranges = ranges
@@ -201,10 +203,10 @@ struct Lowering {
       throw ModelError(.invalidGraph, "'\(source[first].name)' lost its parameters")
     }
     var bias = node.inputs.count > 2 ? node.inputs[2].flatMap { source.constant($0) } : nil
+    let alike = shared.firstLayer(like: node)
     let stored = WeightQuantization.weights(
       weight, axis: op.weightChannelAxis, bias: bias, input: input, rounding: rounding,
-      coarsest: noise.steps[node.name], grid: grid(node.name),
-      adaptive: adaptive[node.name])
+      coarsest: noise.steps[alike], grid: grid(node.name), adaptive: adaptive[alike])
     var operands: [ValueID?] = [
       x, target.addConstant(stored, named: source[weightID].name),
     ]

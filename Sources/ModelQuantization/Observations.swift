@@ -65,6 +65,7 @@ struct Observations: Sendable {
 /// The layers with weights of a graph, by what they read.
 struct ObservedLayers: Sendable {
   struct Layer: Sendable {
+    /// Of the first that has its weights.
     let name: String
     let op: any WeightedOperator
     /// Of constant weights in float32.
@@ -82,12 +83,13 @@ struct ObservedLayers: Sendable {
   init(_ graph: Graph, watchesOperands: Bool) {
     self.watchesOperands = watchesOperands
     var readers: [Int: [Layer]] = [:]
+    let shared = SharedWeights(graph)
     for node in graph.nodes {
       guard let op = node.op as? any WeightedOperator, let x = node.inputs[0] else { continue }
       let weight = node.inputs[1].flatMap { graph.constant($0) }
       readers[x.index, default: []].append(
         Layer(
-          name: node.name, op: op,
+          name: shared.firstLayer(like: node), op: op,
           weight: weight.flatMap { $0.element == .float32 ? $0.shape : nil }))
     }
     self.readers = readers
