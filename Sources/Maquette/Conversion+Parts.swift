@@ -46,7 +46,8 @@ final class PartObserver {
   /// Inputs that are to be observed together.
   private var waiting: [[Tensor]] = []
   /// By which the noise of weights is shared out.
-  private var probes: DrawnSamples
+  private var drawn: DrawnSamples
+  private var probes: [WeightSensitivity.Sample] = []
   /// The noise of weights, shared out once.
   private var noise: WeightNoise?
   /// What forms of layers cost, found once.
@@ -56,7 +57,7 @@ final class PartObserver {
     self.part = part
     threads = request.threads
     watchesOperands = request.rounding == .adaptive
-    probes = DrawnSamples(most: request.sharesOutNoise ? 2 : 0)
+    drawn = DrawnSamples(most: request.sharesOutNoise ? 2 : 0)
     prepared = try Quantizer.prepared(part.graph)
     calibration = Calibration(prepared, watchesOperands: watchesOperands, threads: threads)
     if request.balance != .none {
@@ -89,17 +90,22 @@ final class PartObserver {
     let inputs = try during("calibrating '\(part.name)' with '\(sample.name)'") {
       () throws(ModelError) in try prepared.ordered(sample.inputs)
     }
-    probes.offer(inputs)
+    drawn.offer(inputs)
     waiting.append(inputs)
-    if waiting.count >= Self.together * threads { try observeWaiting() }
+    let bytes = waiting.reduce(0) { $0 + $1.reduce(0) { $0 + $1.byteCount } }
+    if waiting.count >= Self.fewest * threads, bytes >= Self.bytesTogether {
+      try observeWaiting()
+    }
   }
 
-  /// Samples of each thread that wait for each other.
-  private static let together = 2
+  /// Samples of each thread that wait for each other, and more while they are small together.
+  private static let fewest = 2
+  private static let bytesTogether = 4 << 20
 
   /// Ends the last round.
   func finish() throws(ModelError) {
     try observeWaiting()
+    probes = try calibration.probes(drawn.samples)
     calibration.rest()
   }
 
@@ -151,8 +157,7 @@ final class PartObserver {
     plain.wideShare = request.wideShare
     if plain.rounding == .adaptive { plain.rounding = .corrected }
     let sensitivity = try WeightSensitivity(
-      calibration.graph, integer: plain.quantize(calibration, ranges).graph,
-      samples: probes.samples,
+      calibration.graph, integer: plain.quantize(calibration, ranges).graph, samples: probes,
       threads: threads)
     let made = WeightNoise(share: request.chosenWeightNoise, sensitivity)
     noise = made

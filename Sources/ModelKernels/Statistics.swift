@@ -84,6 +84,14 @@ extension KernelTier {
     table.add_multiple_f64(x.count, factor, first, start)
   }
 
+  /// Adds to each of `sums` the number of `x` times `factor`, to the nearest integer, ties to even.
+  ///
+  /// - Returns: whether a sum left 64 bits.
+  package func add(_ factor: Double, times x: [Int32], to sums: inout [Int64]) -> Bool {
+    precondition(x.count == sums.count)
+    return table.add_rounded_s64(x.count, x, factor, &sums) != 0
+  }
+
   /// Σ over the columns of the products of each row with itself and those before it: a packed lower triangle.
   ///
   /// - Parameter x: `[rows, columns]`. No sum may leave 32 bits.

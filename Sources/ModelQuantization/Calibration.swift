@@ -35,22 +35,42 @@ package struct Calibration: ~Copyable {
 
   /// Runs samples, each a tensor for each graph input, in order.
   package mutating func observe(samples: [[Tensor]]) throws(ModelError) {
-    let first = self.samples
-    let (graph, layers, runners) = (graph, layers, runners)
-    let workers = min(threads, samples.count)
-    let found = try concurrently(workers) { (worker) throws(ModelError) in
+    let (first, layers) = (self.samples, layers)
+    merge(
+      try sideBySide(samples.count) { (runner, own) throws(ModelError) in
+        try Calibration.observations(
+          of: own.map { (number: first + $0, inputs: samples[$0]) }, &runner, layers)
+      })
+  }
+
+  /// What the graph makes of each of `samples`, which count as not observed.
+  package func probes(
+    _ samples: [[Tensor]]
+  ) throws(ModelError) -> [WeightSensitivity.Sample] {
+    try sideBySide(samples.count) { (runner, own) throws(ModelError) in
+      try own.map { (number) throws(ModelError) in
+        let inputs = samples[number]
+        return (number, WeightSensitivity.Sample(inputs: inputs, outputs: try runner.run(inputs)))
+      }
+    }.flatMap(\.self).sorted { $0.0 < $1.0 }.map(\.1)
+  }
+
+  /// `body` of some of `count` samples on each thread, with a runner that nothing else uses meanwhile.
+  private func sideBySide<Result: Sendable>(
+    _ count: Int,
+    _ body: @Sendable (inout ModelRunner, _ own: [Int]) throws(ModelError) -> Result
+  ) throws(ModelError) -> [Result] {
+    let (graph, runners) = (graph, runners)
+    let workers = min(threads, count)
+    return try concurrently(workers) { (worker) throws(ModelError) in
       try runners.use(
         orMake: { () throws(ModelError) in
           Holder(ModelRunner(graph, options: PlanOptions(profile: .exact)))
         },
         { (held) throws(ModelError) in
-          try Calibration.observations(
-            of: stride(from: worker, to: samples.count, by: workers).map {
-              (number: first + $0, inputs: samples[$0])
-            }, &held.content, layers)
+          try body(&held.content, Array(stride(from: worker, to: count, by: workers)))
         })
     }
-    merge(found)
   }
 
   /// Lets go of the memory that samples run in, until another comes.
@@ -82,10 +102,10 @@ package struct Calibration: ~Copyable {
   }
 
   /// Takes in what other samples of the graph showed.
-  mutating func merge(_ others: [Observations]) {
+  mutating func merge(_ others: consuming [Observations]) {
     // Moments that somebody else holds as well would be copied before they grow.
     adaptiveRoundings = AdaptiveRoundings([:])
-    for other in others { seen.merge(other) }
+    while let other = others.popLast() { seen.merge(other) }
     adaptiveRoundings = AdaptiveRoundings(seen.moments)
   }
 

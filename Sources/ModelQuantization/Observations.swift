@@ -19,7 +19,11 @@ struct Observations: Sendable {
   }
 
   /// Takes in what other samples showed.
-  mutating func merge(_ other: Observations) {
+  mutating func merge(_ other: consuming Observations) {
+    guard samples > 0 else {
+      self = other
+      return
+    }
     samples += other.samples
     for (index, own) in other.observers {
       observers[index, default: RangeObserver()].merge(own)
@@ -43,9 +47,9 @@ struct Observations: Sendable {
     guard layers.watchesOperands else { return }
     for reader in readers {
       guard let weight = reader.weight,
-        let own = try OperandMoments(tensor, of: reader.op, weight: weight)
+        let own = try OperandMoments.Sample(tensor, of: reader.op, weight: weight)
       else { continue }
-      if moments[reader.name]?.add(own) == nil { moments[reader.name] = own }
+      moments[reader.name, default: OperandMoments(weights: own.rows)].add(own)
     }
   }
 

@@ -25,32 +25,59 @@ package struct OperandMoments: Sendable {
     stride(from: 0, to: weights, by: block).map { $0..<min($0 + block, weights) }
   }
 
-  /// Those of one sample; nil where the operand is not one for all channels, has values that are not finite, or nothing but zeros.
-  init?(
-    _ operand: Tensor, of op: any WeightedOperator, weight: Shape
-  ) throws(ModelError) {
-    guard let seen = try op.operandColumns(operand, weight: weight, most: Self.most) else {
-      return nil
+  /// Of no sample.
+  init(weights: Int) {
+    self.weights = weights
+    blocks = Self.ranges(weights).map {
+      [Int64](repeating: 0, count: $0.count * ($0.count + 1) / 2)
     }
-    let extremes = seen.values.withUnsafeBufferPointer { KernelTier.best.extremes($0) }
-    guard extremes.notFinite == 0, let range = extremes.range else { return nil }
-    let magnitude = max(abs(range.lowerBound), abs(range.upperBound))
-    guard magnitude > 0x1p-40, magnitude < 0x1p15 else { return nil }
-    weights = seen.rows
-    let columns = seen.columns
-    let numbers = seen.values.withUnsafeBufferPointer {
-      KernelTier.best.steps($0, factor: Self.greatest / magnitude)
+  }
+
+  /// What the weights of a channel multiply in one sample.
+  struct Sample {
+    /// One for each weight.
+    let rows: Int
+    fileprivate let columns: Int
+    /// `[rows, columns]`, in whole numbers.
+    fileprivate let numbers: [Int16]
+    /// What a product of two of the numbers is of ``OperandMoments/steps``, in the sample's mean.
+    fileprivate let share: Double
+
+    /// Nil where the operand is not one for all channels, has values that are not finite, or nothing but zeros.
+    init?(
+      _ operand: Tensor, of op: any WeightedOperator, weight: Shape
+    ) throws(ModelError) {
+      guard
+        let seen = try op.operandColumns(operand, weight: weight, most: OperandMoments.most)
+      else { return nil }
+      let extremes = seen.values.withUnsafeBufferPointer { KernelTier.best.extremes($0) }
+      guard extremes.notFinite == 0, let range = extremes.range else { return nil }
+      let magnitude = max(abs(range.lowerBound), abs(range.upperBound))
+      guard magnitude > 0x1p-40, magnitude < 0x1p15 else { return nil }
+      (rows, columns) = (seen.rows, seen.columns)
+      numbers = seen.values.withUnsafeBufferPointer {
+        KernelTier.best.steps($0, factor: OperandMoments.greatest / magnitude)
+      }
+      let step = Double(magnitude / OperandMoments.greatest)
+      share = step * step * OperandMoments.steps / Double(columns)
     }
-    let step = Double(magnitude / Self.greatest)
-    let share = step * step * Self.steps / Double(columns)
-    blocks = numbers.withUnsafeBufferPointer { numbers in
-      Self.ranges(seen.rows).map { range in
-        let rows = UnsafeBufferPointer(
-          rebasing: numbers[range.lowerBound * columns..<range.upperBound * columns])
-        return KernelTier.best.rowProducts(rows, rows: range.count, columns: columns)
-          .map { Int64((Double($0) * share).rounded(.toNearestOrEven)) }
+  }
+
+  /// Adds those of one sample.
+  mutating func add(_ sample: Sample) {
+    guard sample.rows == weights, !blocks.isEmpty else { return }
+    var overflows = false
+    sample.numbers.withUnsafeBufferPointer { numbers in
+      for (index, range) in Self.ranges(weights).enumerated() {
+        let (first, end) = (range.lowerBound * sample.columns, range.upperBound * sample.columns)
+        let products = KernelTier.best.rowProducts(
+          UnsafeBufferPointer(rebasing: numbers[first..<end]), rows: range.count,
+          columns: sample.columns)
+        overflows =
+          KernelTier.best.add(sample.share, times: products, to: &blocks[index]) || overflows
       }
     }
+    if overflows { blocks = [] }
   }
 
   /// Adds those of other samples of the same layer.

@@ -6,9 +6,9 @@ import TensorCore
 
 /// How much of the noise of a graph's integer form the weights of its layers would make, sample by sample (`Q57`): the gradients by weights
 /// of the sum of all outputs, each element with a sign of its own.
-struct WeightProbe: Sendable {
+struct WeightProbe: ~Copyable {
   /// Of a layer.
-  struct Weight: Sendable {
+  struct Weight {
     /// The name of the node.
     let layer: String
     /// The name of the input by which the differentiated graph gets it.
@@ -20,20 +20,17 @@ struct WeightProbe: Sendable {
 
   /// Of layers from which every way to an output leads through operators with gradients.
   let weights: [Weight]
-  private let float: Graph
-  private let integer: Graph
-  /// Weights and signs are inputs of it.
-  private let differentiable: Graph
   private let inputs: [String]
   private let seeds: [(name: String, output: Int)]
+  /// Weights and signs are inputs of its graph. Samples run one after another, each on all threads, for what a graph and its
+  /// gradients take of memory they take once.
+  private var gradients: GradientRunner
 
-  /// - Parameters:
-  ///   - graph: the float graph, as ``Quantizer/prepared(_:)`` gives it.
-  ///   - integer: its integer form, the weights as fine as they can be.
-  init(_ graph: Graph, integer: Graph) throws(ModelError) {
+  /// - Parameter graph: the float graph, as ``Quantizer/prepared(_:)`` gives it.
+  init(_ graph: Graph, threads: Int) throws(ModelError) {
     let blind = graph.valuesWithoutGradient
     var ports = graph.inputs.map { (name: $0.name, value: $0.value) }
-    inputs = ports.map(\.name)
+    let inputs = ports.map(\.name)
     // No input of the graph has a name like the new ones.
     let mark = String(repeating: "'", count: 1 + (inputs.map(\.count).max() ?? 0))
     var weights: [Weight] = []
@@ -69,38 +66,34 @@ struct WeightProbe: Sendable {
       }
     }
     let ends = loss.map { [(name: "loss", value: $0)] } ?? []
-    let whole = try open.extracted(
-      from: open.inputs.map { ($0.name, $0.value) }, to: ends)
-    differentiable = whole
-    (self.weights, self.seeds) = (ends.isEmpty ? [] : weights, seeds)
-    (float, self.integer) = (graph, integer)
+    let whole = try open.extracted(from: open.inputs.map { ($0.name, $0.value) }, to: ends)
+    self.weights = ends.isEmpty ? [] : weights
+    (self.inputs, self.seeds) = (inputs, seeds)
+    gradients = GradientRunner(
+      whole, loss: "loss", by: weights.map(\.input),
+      options: PlanOptions(profile: .exact, threads: threads))
   }
 
-  /// For each sample and each of ``weights`` the sums of squares over its channels; nil where the graph has no gradient after all.
-  func squares(_ samples: [[Tensor]]) throws(ModelError) -> [[[Double]]]? {
+  /// For each of ``weights`` the sums of squares over its channels; nil where the graph has no gradient after all.
+  ///
+  /// - Parameters:
+  ///   - sample: a tensor for each graph input, in order.
+  ///   - noise: the power of the noise of each graph output, in order.
+  mutating func squares(
+    _ sample: WeightSensitivity.Sample, noise: [Double]
+  ) throws(ModelError) -> [[Double]]? {
     guard !weights.isEmpty else { return nil }
-    let options = PlanOptions(profile: .exact)
-    var float = ModelRunner(float, options: options)
-    var integer = ModelRunner(integer, options: options)
-    var gradients = GradientRunner(
-      differentiable, loss: "loss", by: weights.map(\.input), options: options)
-    var found: [[[Double]]] = []
-    for sample in samples {
-      let (expected, made) = (try float.run(sample), try integer.run(sample))
-      var given = Dictionary(zip(inputs, sample), uniquingKeysWith: { $1 })
-      for weight in weights { given[weight.input] = weight.tensor }
-      for (name, output) in seeds {
-        given[name] = Self.seed(expected[output], against: made[output])
-      }
-      do {
-        let own = try gradients.run(given).gradients
-        found.append(
-          zip(weights, own).map { $0.tensor.shape.sums(ofSquares: $1, along: $0.axis) })
-      } catch  where Self.unknown.contains(error.code) {
-        return nil
-      }
+    var given = Dictionary(zip(inputs, sample.inputs), uniquingKeysWith: { $1 })
+    for weight in weights { given[weight.input] = weight.tensor }
+    for (name, output) in seeds {
+      given[name] = Self.seed(sample.outputs[output].shape, noise: noise[output])
     }
-    return found
+    do {
+      let own = try gradients.run(given).gradients
+      return zip(weights, own).map { $0.tensor.shape.sums(ofSquares: $1, along: $0.axis) }
+    } catch  where Self.unknown.contains(error.code) {
+      return nil
+    }
   }
 
   /// What differentiating a graph may fail with.
@@ -108,25 +101,19 @@ struct WeightProbe: Sendable {
     .unsupportedOperator, .unsupportedFeature, .unknownShape,
   ]
 
-  /// 1 or −1 for each element, by the root of the noise that the outputs have: the square of a sum of errors that are weighed
-  /// so is, on average, the sum of their squares as a share of that noise.
-  private static func seed(_ expected: Tensor, against made: Tensor) -> Tensor {
-    let (a, b) = (expected.floats(), made.floats())
-    var (signal, noise) = (0.0, 0.0)
-    for (x, y) in zip(a, b) {
-      let difference = Double(x) - Double(y)
-      noise += difference * difference
-      signal += Double(x) * Double(x)
-    }
-    // 120 dB are as good as exact.
-    let power = max(noise, signal * 1e-12)
-    let size = power > 0 && power.isFinite ? Float(1 / power.squareRoot()) : 0
-    var state: UInt64 = 1
+  /// 1 or −1 for each element, by the root of the noise: the square of a sum of errors that are weighed so is, on average, the sum of
+  /// their squares as a share of that noise.
+  private static func seed(_ shape: Shape, noise: Double) -> Tensor {
+    let size = noise > 0 && noise.isFinite ? Float(1 / noise.squareRoot()) : 0
     return Tensor(
-      expected.shape,
-      a.map { _ -> Float in
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state >> 63 == 0 ? size : -size
+      .float32, shape,
+      writing: { bytes in
+        var state: UInt64 = 1
+        for index in 0..<shape.count {
+          state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+          bytes.storeBytes(
+            of: state >> 63 == 0 ? size : -size, toByteOffset: 4 * index, as: Float.self)
+        }
       })
   }
 }

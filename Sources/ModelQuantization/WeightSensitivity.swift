@@ -1,5 +1,6 @@
 import ModelIR
 import ModelOperators
+import ModelRuntime
 import TensorCore
 
 /// By how much noise in the weights of layers adds to the noise that a graph's integer form has, by gradients (`Q57`).
@@ -21,32 +22,59 @@ package struct WeightSensitivity: Sendable {
     fileprivate(set) var shares: [Double]
   }
 
+  /// What a graph is given and what it makes of that, in the order of its ports.
+  package struct Sample: Sendable {
+    let inputs: [Tensor]
+    let outputs: [Tensor]
+  }
+
   let layers: [Layer]
 
   /// - Parameters:
   ///   - graph: the float graph, as ``Quantizer/prepared(_:)`` gives it.
   ///   - integer: its integer form, the weights as fine as they can be.
-  ///   - samples: each a tensor for each graph input, in order.
-  ///   - threads: samples that run at a time.
   package init(
-    _ graph: Graph, integer: Graph, samples: [[Tensor]], threads: Int = 1
+    _ graph: Graph, integer: Graph, samples: [Sample], threads: Int = 1
   ) throws(ModelError) {
-    let probe = try WeightProbe(graph, integer: integer)
-    let workers = min(threads, samples.count)
-    let found = try concurrently(workers) { (worker) throws(ModelError) in
-      try probe.squares(
-        stride(from: worker, to: samples.count, by: workers).map { samples[$0] })
-    }
-    guard !found.isEmpty, !probe.weights.isEmpty, found.allSatisfy({ $0 != nil }) else {
-      layers = []
-      return
-    }
+    let noise = try Self.noise(of: integer, samples, threads: threads)
+    var probe = try WeightProbe(graph, threads: threads)
     var layers = probe.weights.map { Layer($0.layer, $0.tensor, axis: $0.axis) }
-    for number in samples.indices {
-      guard let own = found[number % workers]?[number / workers] else { continue }
+    for (number, sample) in samples.enumerated() {
+      guard let own = try probe.squares(sample, noise: noise[number]) else {
+        layers = []
+        break
+      }
       for index in layers.indices { layers[index].add(own[index], samples: number + 1) }
     }
-    self.layers = layers
+    self.layers = samples.isEmpty ? [] : layers
+  }
+
+  /// The power of the noise that each output of `integer` has in each of `samples`.
+  private static func noise(
+    of integer: Graph, _ samples: [Sample], threads: Int
+  ) throws(ModelError) -> [[Double]] {
+    var runner = ModelRunner(
+      integer, options: PlanOptions(profile: .exact, threads: threads))
+    return try samples.map { (sample) throws(ModelError) in
+      zip(sample.outputs, try runner.run(sample.inputs)).map { $0.noise(of: $1) }
+    }
+  }
+}
+
+extension Tensor {
+  /// The sum of the squares of what `other` is off, at least 120 dB below that of the elements: that is as good as exact.
+  fileprivate func noise(of other: Tensor) -> Double {
+    withFloats { own in
+      other.withFloats { other in
+        var (signal, noise) = (0.0, 0.0)
+        for (x, y) in zip(own, other) {
+          let difference = Double(x) - Double(y)
+          noise += difference * difference
+          signal += Double(x) * Double(x)
+        }
+        return max(noise, signal * 1e-12)
+      }
+    }
   }
 }
 
@@ -54,17 +82,16 @@ extension WeightSensitivity.Layer {
   fileprivate init(_ name: String, _ weight: Tensor, axis: Int) {
     let values = weight.floats()
     let channels = weight.shape[axis]
-    let squares = weight.shape.sums(ofSquares: values, along: axis)
+    let count = weight.count / channels
     var greatest = [Float](repeating: 0, count: channels)
-    let inner = weight.shape.count(axis + 1..<weight.shape.rank)
-    for (index, value) in values.enumerated() {
-      let channel = index / inner % channels
-      greatest[channel] = max(greatest[channel], abs(value))
+    weight.shape.forEachRow(along: axis) { channel, row in
+      for index in row { greatest[channel] = max(greatest[channel], abs(values[index])) }
     }
     self.name = name
-    count = weight.count / channels
+    self.count = count
     finest = greatest.map { Double($0) / 127 }
-    magnitudes = squares.map { ($0 / Double(weight.count / channels)).squareRoot() }
+    magnitudes = weight.shape.sums(ofSquares: values, along: axis)
+      .map { ($0 / Double(count)).squareRoot() }
     shares = [Double](repeating: 0, count: channels)
   }
 
@@ -81,11 +108,18 @@ extension WeightSensitivity.Layer {
 extension Shape {
   /// For each index along `axis`, the sum of the squares of the elements there.
   func sums(ofSquares values: [Float], along axis: Int) -> [Double] {
-    let inner = count(axis + 1..<rank)
     var sums = [Double](repeating: 0, count: self[axis])
-    for (index, value) in values.enumerated() {
-      sums[index / inner % self[axis]] += Double(value) * Double(value)
+    forEachRow(along: axis) { index, row in
+      var sum = sums[index]
+      for element in row { sum += Double(values[element]) * Double(values[element]) }
+      sums[index] = sum
     }
     return sums
+  }
+
+  /// Calls `body` for each index along `axis` with each row of elements there that are neighbours, in the order of the elements.
+  func forEachRow(along axis: Int, _ body: (_ index: Int, _ elements: Range<Int>) -> Void) {
+    let inner = count(axis + 1..<rank)
+    for row in 0..<count(0..<axis + 1) { body(row % self[axis], row * inner..<(row + 1) * inner) }
   }
 }

@@ -12,6 +12,8 @@ package struct Session: ~Copyable {
   private let frames: [KernelFrame]
   /// Memory of the outputs of the run before, which is written again once nobody has those outputs any more.
   private var results: [AlignedMemory?]
+  /// Memory of the value that was watched last, and its bytes: written again for others once nobody has that value any more.
+  private var watched: (memory: AlignedMemory?, byteCount: Int) = (nil, 0)
 
   /// - Parameter pool: threads that nothing else uses during a run.
   package init(_ plan: Plan, pool: ThreadPool? = nil) {
@@ -104,11 +106,15 @@ package struct Session: ~Copyable {
     return times
   }
 
-  private func tensor(_ made: Plan.Made) -> Tensor {
+  private mutating func tensor(_ made: Plan.Made) -> Tensor {
     let source = UnsafeRawPointer(memory + made.offset)
+    let byteCount = made.shape.count * made.type.element.byteCount
+    if watched.byteCount < byteCount || !isKnownUniquelyReferenced(&watched.memory) {
+      watched = (TensorStorage.memory(byteCount), byteCount)
+    }
     return Tensor(
-      made.type.element, made.shape, quantization: made.type.quantization,
-      writing: { target in
+      made.type.element, made.shape, quantization: made.type.quantization, in: watched.memory,
+      writing: { [plan] target in
         guard let start = target.baseAddress else { return }
         guard made.layout == .channelsLast, made.shape.rank >= 3 else {
           start.copyMemory(from: source, byteCount: target.count)

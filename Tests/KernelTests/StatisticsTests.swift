@@ -72,7 +72,7 @@ import Testing
 
   @Test(arguments: KernelTier.available) func rowsAreMultipliedWithEachOther(tier: KernelTier) {
     var samples = Samples(5)
-    for (rows, columns) in [(1, 1), (3, 16), (7, 33), (128, 256)] {
+    for (rows, columns) in [(1, 1), (2, 5), (3, 16), (4, 40), (6, 2), (7, 33), (128, 256)] {
       let values = samples.floats(rows * columns, -2047...2047).map { Int16($0) }
       let made = values.withUnsafeBufferPointer {
         tier.rowProducts($0, rows: rows, columns: columns)
@@ -87,6 +87,30 @@ import Testing
         }
       }
       #expect(made == expected)
+    }
+  }
+
+  @Test(arguments: KernelTier.available) func productsAreAddedInWholeSteps(tier: KernelTier) {
+    var samples = Samples(8)
+    for count in [0, 1, 9, 130] {
+      let x = samples.floats(count, -1...1).map { Int32($0 * 2e9) }
+      let sums = samples.floats(count, -1...1).map { Int64($0 * 0x1p60) }
+      for factor in [0x1p-31, 0.75, 0x1p29] {
+        var made = sums
+        #expect(!tier.add(factor, times: x, to: &made))
+        #expect(
+          made
+            == zip(sums, x).map {
+              $0 + Int64((factor * Double($1)).rounded(.toNearestOrEven))
+            })
+      }
+    }
+    var most = [0, .max - 7, .min + 7] as [Int64]
+    #expect(!tier.add(0.5, times: [14, 14, -14], to: &most))
+    #expect(most == [7, .max, .min])
+    for beyond in [[0, 2, 0], [0, 0, -2]] as [[Int32]] {
+      var sums = most
+      #expect(tier.add(0.5, times: beyond, to: &sums))
     }
   }
 

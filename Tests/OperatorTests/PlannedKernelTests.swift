@@ -57,13 +57,57 @@ import Testing
       pads: (0..<2 * rank).map { _ in samples.integer(0...1) })
     let x = try samples.tensor([2, 3] + (0..<rank).map { _ in samples.integer(5...9) })
     let ceiling = samples.integer(0...1) == 0
-    try expectAgreement(MaxPool(kernel: kernel, window: window, ceiling: ceiling), [x])
+    for indices in [false, true] {
+      try expectAgreement(
+        MaxPool(kernel: kernel, window: window, ceiling: ceiling, indices: indices), [x])
+    }
     try expectAgreement(
       AveragePool(
         kernel: kernel, window: window, ceiling: ceiling,
         countsPadding: samples.integer(0...1) == 0), [x])
     try expectAgreement(GlobalAveragePool(), [x])
     try expectAgreement(GlobalMaxPool(), [x])
+  }
+
+  @Test func greatestNumbersAreTheFirstOfEqualsOrNone() throws {
+    let row = [.nan, 1, -.infinity, -.infinity, 2, 2, .nan, .nan] as [Float]
+    let x = Tensor(try Shape([1, 1, 8]), row)
+    let pads = Window(strides: [2], pads: [2, 0])
+    for window in [Window(strides: [2]), pads] {
+      try expectAgreement(MaxPool(kernel: [2], window: window, indices: true), [x])
+    }
+    #expect(
+      try evaluate(MaxPool(kernel: [2], window: pads, indices: true), x)[1].integers()
+        == [-1, 0, 2, 4, 7])
+  }
+
+  /// Of floats that are set or summed; places may come twice, and count from the end.
+  @Test(
+    arguments: [
+      ([7], 0, [5]), ([3, 4], 0, [6, 4]), ([3, 4], 1, [3, 2]), ([2, 5, 3], 1, [2, 7, 3]),
+      ([2, 5, 3], 1, [1, 7, 2]), ([2, 5, 3], -1, [2, 5, 1]),
+    ] as [([Int], Int, [Int])])
+  func scattering(shape: [Int], axis: Int, updates: [Int]) throws {
+    var samples = Samples(7)
+    let extent = shape[axis < 0 ? axis + shape.count : axis]
+    let x = try samples.tensor(shape)
+    let values = try samples.tensor(updates)
+    let places = (0..<values.count).map { _ in samples.integer(-extent...extent - 1) }
+    for reduction in [ScatterReduction.none, .add, .max] {
+      for wide in [true, false] {
+        let indices =
+          wide
+          ? Tensor(values.shape, places.map { Int64($0) })
+          : Tensor(values.shape, places.map { Int32($0) })
+        try expectAgreement(
+          ScatterElements(axis: axis, reduction: reduction), [x, indices, values],
+          variables: [0, 2], tolerance: 0)
+      }
+    }
+    let beyond = Tensor(values.shape, [Int64](repeating: Int64(extent), count: values.count))
+    #expect(throws: ModelError.self) {
+      try evaluate(ScatterElements(axis: axis), x, beyond, values)
+    }
   }
 
   @Test(arguments: [[4, 6], [2, 6, 5], [3, 6, 4, 7], [1, 6, 40, 50]])

@@ -171,3 +171,14 @@ import Testing
     #expect(try error(.adaptive) < 0.5 * error(.corrected))
   }
 }
+
+extension OperandMoments {
+  /// Those of one sample.
+  fileprivate init?(
+    _ operand: Tensor, of op: any WeightedOperator, weight: Shape
+  ) throws(ModelError) {
+    guard let sample = try Sample(operand, of: op, weight: weight) else { return nil }
+    self.init(weights: sample.rows)
+    add(sample)
+  }
+}

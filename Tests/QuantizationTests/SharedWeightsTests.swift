@@ -50,7 +50,8 @@ import Testing
     #expect(Set(calibration.sketch.moments?.keys.sorted() ?? []) == ["a", "b"])
     var quantizer = Quantizer(rounding: .corrected)
     let sensitivity = try WeightSensitivity(
-      graph, integer: quantizer.quantize(calibration).graph, samples: samples)
+      graph, integer: quantizer.quantize(calibration).graph,
+      samples: calibration.probes(samples))
     quantizer.rounding = .adaptive
     quantizer.noise = WeightNoise(share: 0.25, sensitivity)
     #expect(quantizer.noise.steps.keys.sorted() == ["a", "b"])

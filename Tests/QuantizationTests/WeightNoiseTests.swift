@@ -34,7 +34,7 @@ import Testing
     for sample in samples { try calibration.observe([sample]) }
     let integer = try Quantizer(rounding: .nearest).quantize(calibration).graph
     let sensitivity = try WeightSensitivity(
-      graph, integer: integer, samples: samples.map { [$0] })
+      graph, integer: integer, samples: try calibration.probes(samples.map { [$0] }))
     let layers = sensitivity.layers
     let made = Dictionary(
       uniqueKeysWithValues: [1e-9, 0.1, 10].map { ($0, WeightNoise(share: $0, sensitivity)) })
@@ -72,12 +72,15 @@ import Testing
 
   @Test func threadsDoNotMatter() throws {
     let graph = try graph()
-    let samples = try #require(samples).map { [$0] }
-    var calibration = Calibration(graph)
-    try calibration.observe(samples: samples)
+    let samples = try #require(samples)
+    var calibration = Calibration(graph, threads: 2)
+    try calibration.observe(samples: samples.map { [$0] })
     let integer = try Quantizer(rounding: .nearest).quantize(calibration).graph
+    let probes = try calibration.probes(samples.map { [$0] })
+    var runner = ModelRunner(graph, options: PlanOptions(profile: .exact))
+    for probe in probes { #expect(try probe.outputs == runner.run(probe.inputs)) }
     func shares(_ threads: Int) throws -> [[Double]] {
-      try WeightSensitivity(graph, integer: integer, samples: samples, threads: threads)
+      try WeightSensitivity(graph, integer: integer, samples: probes, threads: threads)
         .layers.map(\.shares)
     }
     let alone = try shares(1)

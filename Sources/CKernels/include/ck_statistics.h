@@ -30,6 +30,9 @@ typedef void (*ck_channel_sums_f32_fn)(size_t blocks, size_t channels, size_t co
 typedef void (*ck_row_products_s16_fn)(size_t rows, size_t columns, const int16_t *_Nonnull x, ptrdiff_t x_row,
                                        int32_t *_Nonnull sums);
 
+/* sums[i] += factor * x[i] to the nearest integer, ties to even. No product may leave 63 bits. Not 0: a sum has left 64 bits. */
+typedef int (*ck_add_rounded_s64_fn)(size_t count, const int32_t *_Nonnull x, double factor, int64_t *_Nonnull sums);
+
 /* y[i] = x[i] * factor to the nearest integer, ties to even. No product may leave 16 bits. */
 typedef void (*ck_steps_s16_fn)(size_t count, const float *_Nonnull x, float factor, int16_t *_Nonnull y);
 

@@ -75,6 +75,7 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
   ck_histogram_f32_fn _Nonnull histogram_f32;
   ck_channel_sums_f32_fn _Nonnull channel_sums_f32;
   ck_row_products_s16_fn _Nonnull row_products_s16;
+  ck_add_rounded_s64_fn _Nonnull add_rounded_s64;
   ck_steps_s16_fn _Nonnull steps_s16;
   ck_add_multiple_f64_fn _Nonnull add_multiple_f64;
 } ck_kernels;

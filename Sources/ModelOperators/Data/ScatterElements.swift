@@ -48,6 +48,42 @@ package struct ScatterElements: Operator {
   }
 }
 
+// MARK: - Kernel
+
+extension ScatterElements: PlannedOperator {
+  /// For float32 that is set or summed, by indices that are as wide as X across the axis.
+  package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
+    let x = try request.operands.required(0)
+    let indices = try request.operands.required(1)
+    let axis = try Shape.resolve(axis: axis, rank: x.shape.rank)
+    let (outer, inner) = (x.shape.count(0..<axis), x.shape.count(axis + 1..<x.shape.rank))
+    guard x.fact.element == .float32, reduction == .none || reduction == .add,
+      x.shape.dimensions.indices.allSatisfy({ $0 == axis || indices.shape[$0] == x.shape[$0] })
+    else { return nil }
+    let (extent, count, sums) = (x.shape[axis], indices.shape[axis], reduction == .add)
+    let isWide = indices.fact.element == .int64
+    return PlannedKernel(overwritableOperands: [0]) { (frame) throws(ModelError) in
+      let (updates, y) = (frame.input(2, as: Float.self), frame.output(0, as: Float.self))
+      let old = frame.input(0, as: Float.self)
+      if old != UnsafePointer(y) { y.update(from: old, count: outer * extent * inner) }
+      var place = 0
+      for block in 0..<outer {
+        for _ in 0..<count {
+          for column in 0..<inner {
+            let index = Gather.index(frame, place, isWide: isWide)
+            let row = block * extent + (try Gather.position(index, of: extent))
+            let target = row * inner + column
+            y[target] = sums ? y[target] + updates[place] : updates[place]
+            place += 1
+          }
+        }
+      }
+    }
+  }
+}
+
+// MARK: - Import
+
 extension ScatterElements: ImportableOperator {
   package static let importers = [
     Importer("Scatter", 9...10) { node throws(ModelError) in

@@ -202,6 +202,15 @@ package struct WindowGeometry: Sendable, Hashable {
     return taps
   }
 
+  /// For each output position along an axis, the places along it that the window covers, in kernel order.
+  func windows(along axis: Int) -> [[Int32]] {
+    (0..<output[axis]).map { position in
+      let start = position * strides[axis] - before[axis]
+      return (0..<kernel[axis]).map { start + $0 * dilations[axis] }
+        .filter { $0 >= 0 && $0 < input[axis] }.map { Int32($0) }
+    }
+  }
+
   /// At how many output positions each element of the window lies inside the image, in kernel order.
   package var tapCounts: [Int] {
     var counts = [1]

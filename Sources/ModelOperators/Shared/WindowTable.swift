@@ -12,11 +12,20 @@ struct WindowTable: Sendable {
   init(_ geometry: WindowGeometry) {
     positions = geometry.outputCount
     input = geometry.inputCount
-    var starts = [0]
-    var taps: [Int32] = []
-    for position in 0..<positions {
-      taps += geometry.taps(at: position).map { Int32($0.input) }
-      starts.append(taps.count)
+    // Axis by axis: each window of the axes before, by each along this one.
+    var (starts, taps): ([Int], [Int32]) = ([0, 1], [0])
+    for axis in 0..<geometry.rank {
+      let (extent, windows) = (Int32(geometry.input[axis]), geometry.windows(along: axis))
+      var (ends, wider): ([Int], [Int32]) = ([0], [])
+      for outer in 0..<starts.count - 1 {
+        for window in windows {
+          for tap in taps[starts[outer]..<starts[outer + 1]] {
+            for place in window { wider.append(tap * extent + place) }
+          }
+          ends.append(wider.count)
+        }
+      }
+      (starts, taps) = (ends, wider)
     }
     self.starts = KernelMemory(starts)
     self.taps = KernelMemory(taps)
@@ -32,6 +41,24 @@ struct WindowTable: Sendable {
         if value > greatest || value.isNaN { greatest = value }
       }
       y[position] = greatest
+    }
+  }
+
+  /// The greatest element of each window, and where it is of all elements: `first` for that at `x`, −1 for a window without any.
+  func maxima(
+    _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>,
+    places: UnsafeMutablePointer<Int64>, first: Int
+  ) {
+    let (starts, taps) = (starts.elements(of: Int.self), taps.elements(of: Int32.self))
+    for position in 0..<positions {
+      var (greatest, place) = (-Float.infinity, -1)
+      for tap in starts[position]..<starts[position + 1] {
+        let value = x[Int(taps[tap])]
+        guard place < 0 || value > greatest || value.isNaN else { continue }
+        (greatest, place) = (value, first + Int(taps[tap]))
+      }
+      y[position] = greatest
+      places[position] = Int64(place)
     }
   }
 
@@ -91,13 +118,30 @@ struct WindowTable: Sendable {
     planes: Int,
     _ body: @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
   ) -> PlannedKernel {
+    kernel(planes: planes) { [positions, input] frame, plane in
+      body(
+        frame.input(0, as: Float.self) + plane * input,
+        frame.output(0, as: Float.self) + plane * positions)
+    }
+  }
+
+  /// A kernel of ``maxima(_:to:places:first:)`` for each of `planes` planes.
+  func placesKernel(planes: Int) -> PlannedKernel {
+    kernel(planes: planes) { frame, plane in
+      maxima(
+        frame.input(0, as: Float.self) + plane * input,
+        to: frame.output(0, as: Float.self) + plane * positions,
+        places: frame.output(1, as: Int64.self) + plane * positions, first: plane * input)
+    }
+  }
+
+  private func kernel(
+    planes: Int, _ body: @escaping @Sendable (KernelFrame, _ plane: Int) -> Void
+  ) -> PlannedKernel {
     let share = max(1, (1 << 13) / max(1, positions))
-    return PlannedKernel { [positions, input] (frame) throws(ModelError) in
-      let (x, y) = (frame.input(0, as: Float.self), frame.output(0, as: Float.self))
+    return PlannedKernel { (frame) throws(ModelError) in
       frame.pool.run(tasks: (planes + share - 1) / share) { task in
-        for plane in task * share..<min(planes, (task + 1) * share) {
-          body(x + plane * input, y + plane * positions)
-        }
+        for plane in task * share..<min(planes, (task + 1) * share) { body(frame, plane) }
       }
     }
   }
