@@ -55,6 +55,8 @@ package struct Inspection: Report {
   let coverage: IntegerCoverage?
   /// How layers came to their forms, and what that was expected to give and gave, by part.
   let plans: [PrecisionPlan]
+  /// Layers that read 16 bits, by the reason why.
+  let wideLayers: [String: Int]
   let floatNodes: [FloatNode]
   /// What floats take of a run, where it was timed.
   let timings: FloatTimings?
@@ -116,6 +118,8 @@ package struct Inspection: Report {
     adopted = records.contains { $0.method == nil }
     calibrationMethod = records.first?.method?.rawValue
     calibrationSamples = records.map(\.samples).max()
+    wideLayers = records.flatMap(\.layers).compactMap(\.wideReason)
+      .reduce(into: [:]) { $0[$1.text, default: 0] += 1 }
     plans = records.compactMap(\.precisionPlan)
     coverage = records.isEmpty ? nil : IntegerCoverage(file.parts)
     sparseMemories = try SparseMemory.all(in: file.parts)
@@ -237,6 +241,9 @@ package struct Inspection: Report {
     if let coverage { lines.append("on int8    \(coverage.text)") }
     for plan in plans {
       lines += ["planned    \(plan.formsText)"] + plan.figureLines + plan.layerLines
+    }
+    for (reason, count) in wideLayers.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
+      lines.append("16 bits    \(count) \(count == 1 ? "layer" : "layers"): \(reason)")
     }
     for memory in sparseMemories { lines.append("sparse     \(memory.text)") }
     lines += FloatNode.lines("what stays float, and why:", floatNodes)

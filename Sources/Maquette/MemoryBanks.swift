@@ -284,7 +284,8 @@ struct BankMemory {
       throw ModelError(.invalidValue, "\(what) of '\(title)' have numbers that are infinite or NaN")
     }
     let plain = Tensor(given.shape, values)
-    return own.quantization == nil ? plain : Quantizer.weights(plain, axis: axis)
+    return own.quantization == nil
+      ? plain : Quantizer.weights(plain, axis: axis, as: own.element)
   }
 }
 

@@ -107,7 +107,7 @@ extension StoredBanks {
       else { throw ModelError(.malformedInput, "B51: keys and values are matrices") }
       guard numbers.count == 2 else { return stored }
       let scales = numbers[1]
-      guard stored.element == .int8, scales.element == .float32,
+      guard stored.element == .int8 || stored.element == .int16, scales.element == .float32,
         scales.shape.dimensions == [stored.shape[axis]],
         scales.floats().allSatisfy({ $0.isFinite && $0 > 0 })
       else { throw ModelError(.malformedInput, "B51: scales that do not fit their integers") }

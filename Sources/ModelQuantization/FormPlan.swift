@@ -7,20 +7,21 @@ struct FormPlan {
   /// Nil for a node that runs on integers, else the reason why it stays float.
   private(set) var floatReasons: [FloatReason?]
   private let graph: Graph
-  /// Names of layers with weights that read their operand at 16 bits.
-  private(set) var wide: Set<String>
+  /// Why layers with weights read their operand at 16 bits, by their names.
+  private var wide: [String: WideReason]
   /// Values that are added on in float32 (`Q71`).
   private(set) var sums: Set<ValueID> = []
   /// Constants that are stored as int8 although floats read them.
   let tables: ConstantTables
 
-  /// A layer that was chosen, or what reads softmax weights, most of which are smaller than one step of eight bits.
-  func isWide(_ node: Node) -> Bool {
-    guard node.op is any WeightedOperator || node.op is MatMul, let x = node.inputs[0] else {
-      return false
-    }
-    return graph.producer(of: x)?.op is Softmax
-      || wide.contains(node.name) && node.op is any WeightedOperator
+  func isWide(_ node: Node) -> Bool { wideReason(node) != nil }
+
+  /// Why a node reads 16 bits; nil for one that does not.
+  func wideReason(_ node: Node) -> WideReason? {
+    let isLayer = node.op is any WeightedOperator
+    guard isLayer || node.op is MatMul, let x = node.inputs[0] else { return nil }
+    if graph.producer(of: x)?.op is Softmax { return .shares }
+    return isLayer ? wide[node.name] : nil
   }
 
   func isInteger(_ node: Int) -> Bool { floatReasons[node] == nil }
@@ -35,7 +36,7 @@ struct FormPlan {
     reasons: [String: FloatReason] = [:], wide: Set<String> = []
   ) {
     self.graph = graph
-    self.wide = wide
+    self.wide = wide.reduce(into: [:]) { $0[$1] = .asked }
     tables = ConstantTables(graph, keptFloat: keptFloat)
     floatReasons = graph.nodes.map { node in
       keptFloat.contains(node.name)
@@ -45,8 +46,8 @@ struct FormPlan {
   }
 
   /// Lets more layers read 16 bits.
-  mutating func widen(_ layers: Set<String>) {
-    wide.formUnion(layers)
+  mutating func widen(_ layers: Set<String>, _ reason: WideReason) {
+    for layer in layers where wide[layer] == nil { wide[layer] = reason }
     settle()
   }
 

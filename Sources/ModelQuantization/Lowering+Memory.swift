@@ -3,7 +3,7 @@ import ModelOperators
 import TensorCore
 
 extension Lowering {
-  /// A memory: int8 keys with a scale for each slot and int8 values with one for each output, the query float32 (`Q61`).
+  /// A memory: int16 keys with a scale for each slot and int8 values with one for each output, the query float32 (`Q61`).
   mutating func appendMemory(_ node: Node) throws(ModelError) {
     var operands: [ValueID?] = []
     for (index, operand) in node.inputs.enumerated() {
@@ -15,9 +15,12 @@ extension Lowering {
         operands.append(try asFloat(operand))
         continue
       }
-      let stored = WeightQuantization.weights(
-        constant, axis: index - 1, bias: nil, input: QuantizationParameters(scale: 1, zeroPoint: 0),
-        rounding: rounding)
+      let stored =
+        index == 1
+        ? WeightQuantization.wideWeights(constant, axis: 0)
+        : WeightQuantization.weights(
+          constant, axis: 1, bias: nil, input: QuantizationParameters(scale: 1, zeroPoint: 0),
+          rounding: rounding)
       operands.append(target.addConstant(stored, named: source[operand].name))
     }
     let (read, address) = (node.outputs[0], node.outputs[1])

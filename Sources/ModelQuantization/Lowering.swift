@@ -66,11 +66,12 @@ struct Lowering {
         }
       }
       if reason != nil { try appendFloat(node) }
+      let wideReason = reason == nil ? forms.wideReason(node) : nil
       layers.append(
         QuantizationRecord.Layer(
           name: node.name, operatorName: type(of: node.op).name, floatReason: reason?.text,
-          floatChange: reason?.change,
-          activationBits: reason == nil && forms.isWide(node) ? 16 : nil))
+          floatChange: reason?.change, activationBits: wideReason.map { _ in 16 },
+          wideReason: wideReason))
     }
     for port in source.outputs { try target.addOutput(port.name, asFloat(port.value)) }
     return try target.withoutDeadCode()

@@ -22,6 +22,8 @@ package struct QuantizationRecord: Sendable, Codable, Hashable {
     package var multiplyAccumulates: Int?
     /// Bits of what it reads, where they are not 8.
     package var activationBits: Int?
+    /// Why these are 16; nil in older records.
+    package var wideReason: WideReason?
   }
 
   /// Nil where the file was quantized already: its own parameters are used.

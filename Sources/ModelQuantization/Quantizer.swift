@@ -13,9 +13,11 @@ package struct Quantizer: Sendable {
   package var keptFloat: Set<String>
   /// Names of layers with weights that read their operand at 16 bits.
   package var wide: Set<String> = []
-  /// Of all products, how many layers that read 16 bits by themselves may sum a second time (`Q65`), and how many adding floats on
-  /// may be worth (`Q71`).
+  /// Of all products, how many layers that read 16 bits by themselves may sum a second time (`Q65`, `Q72`), and how many adding floats
+  /// on may be worth (`Q71`).
   package var wideShare = 0.0
+  /// By how much more layers that lead to memories may sum (`Q72`).
+  private static let addresses = 5.0
   /// Where weights of layers may have fewer bits than eight.
   package var grid: WeightGrid?
   /// Names of layers whose weights have eight bits all the same.
@@ -40,9 +42,12 @@ package struct Quantizer: Sendable {
     ]).run(on: graph)
   }
 
-  /// A constant in int8 with one scale for each index along `axis`, to the nearest.
-  package static func weights(_ constant: Tensor, axis: Int) -> Tensor {
-    WeightQuantization.weights(
+  /// A constant in int8 or int16 with one scale for each index along `axis`, to the nearest.
+  package static func weights(
+    _ constant: Tensor, axis: Int, as element: ElementType = .int8
+  ) -> Tensor {
+    guard element == .int8 else { return WeightQuantization.wideWeights(constant, axis: axis) }
+    return WeightQuantization.weights(
       constant, axis: axis, bias: nil, input: QuantizationParameters(scale: 1, zeroPoint: 0),
       rounding: .nearest)
   }
@@ -77,8 +82,10 @@ package struct Quantizer: Sendable {
       calibration.graph, ranges: ranges, keptFloat: keptFloat, reasons: keptFloatReasons,
       wide: wide)
     if wideShare > 0 {
+      let addresses = AddressChoice(share: Self.addresses * wideShare)
+      forms.widen(addresses.layers(calibration, forms), .address)
       let noise = OutputNoise(calibration)
-      forms.widen(WideChoice(share: wideShare).layers(calibration, forms, ranges, noise))
+      forms.widen(WideChoice(share: wideShare).layers(calibration, forms, ranges, noise), .noise)
       forms.keepFloat(SumChoice(share: wideShare).values(calibration, forms, ranges, noise))
     }
     var means: [ValueID: ChannelMeans] = [:]

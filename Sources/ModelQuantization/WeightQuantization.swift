@@ -66,6 +66,24 @@ enum WeightQuantization {
       })
   }
 
+  /// Int16 weights with one scale for each index along `axis`, to the nearest (`Q61`).
+  static func wideWeights(_ tensor: Tensor, axis: Int) -> Tensor {
+    let (channels, inner) = (tensor.shape[axis], tensor.shape.count(axis + 1..<tensor.shape.rank))
+    let values = tensor.floats()
+    var greatest = [Float](repeating: 0, count: channels)
+    for (index, value) in values.enumerated() {
+      let channel = index / inner % channels
+      greatest[channel] = max(greatest[channel], abs(value))
+    }
+    let scales = greatest.map { $0 > 0 ? shortened(max($0 / 32_767, 0x1p-100)) : 1 }
+    let steps = values.enumerated().map { index, value in
+      let exact = Double(value) / Double(scales[index / inner % channels])
+      return Int16(min(max(exact.rounded(.toNearestOrEven), -32_767), 32_767))
+    }
+    return Tensor(
+      tensor.shape, steps, quantization: QuantizationParameters(perChannel: scales, axis: axis))
+  }
+
   /// The least number of eight significant bits that is not below `scale`: its last two bytes take no room in a bundle.
   private static func shortened(_ scale: Float) -> Float {
     Float(bitPattern: (scale.bitPattern + 0xFFFF) & 0xFFFF_0000)

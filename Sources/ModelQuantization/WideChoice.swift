@@ -29,8 +29,8 @@ struct WideChoice {
     for (index, node) in graph.nodes.enumerated() {
       guard let own = calibration.multiplyAccumulates(of: index) else { continue }
       products += own
-      guard forms.isInteger(index), node.op is any WeightedOperator, let x = node.inputs[0],
-        let range = ranges[x], let operand = calibration.observer(of: x),
+      guard forms.isInteger(index), node.op is any WeightedOperator, !forms.isWide(node),
+        let x = node.inputs[0], let range = ranges[x], let operand = calibration.observer(of: x),
         let result = calibration.observer(of: node.outputs[0]), result.meanSquare > 0
       else { continue }
       let noise =

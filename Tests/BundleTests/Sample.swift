@@ -178,16 +178,20 @@ enum Sample {
     return contents
   }
 
-  /// A memory of int8, and a bank that may take the place of its own.
-  static func banked(scale: Float = 0.5) throws -> BundleContents {
+  /// A memory of integers, and a bank that may take the place of its own.
+  ///
+  /// - Parameter keys: what keys are kept as.
+  static func banked(
+    scale: Float = 0.5, keys element: ElementType = .int8
+  ) throws -> BundleContents {
     func integers(_ rows: Int, _ columns: Int, axis: Int, _ seed: Int, scale: Float) throws
       -> Tensor
     {
       let shape = try Shape([rows, columns])
-      return Tensor(
-        shape, (0..<shape.count).map { Int8(truncatingIfNeeded: $0 * 37 + seed) },
-        quantization: QuantizationParameters(
-          perChannel: [Float](repeating: scale, count: shape[axis]), axis: axis))
+      let parameters = QuantizationParameters(
+        perChannel: [Float](repeating: scale, count: shape[axis]), axis: axis)
+      let numbers = (0..<shape.count).map { Int64(truncatingIfNeeded: $0 * 37 + seed) }
+      return Tensor(axis == 0 ? element : .int8, shape, integers: numbers).reading(as: parameters)
     }
     var graph = Graph()
     let x = try graph.addInput("x", TensorType(.float32, [.symbol("N"), 2]))

@@ -4,13 +4,15 @@ import TensorCore
 import Testing
 
 @Suite struct StoredBankTests {
-  @Test func banksComeBackAndLieInSectionsOfTheirOwn() throws {
-    let bytes = try BundleWriter().bytes(of: try Sample.banked())
+  @Test(arguments: [ElementType.int8, .int16])
+  func banksComeBackAndLieInSectionsOfTheirOwn(keys: ElementType) throws {
+    let sample = try Sample.banked(keys: keys)
+    let bytes = try BundleWriter().bytes(of: sample)
     let reader = try BundleReader(bytes: bytes)
     let names = Set(reader.header.sections.map(\.name))
     #expect(names.isSuperset(of: ["bank trained", "bank speaker"]))
     let contents = try reader.contents(operators: Sample.operators)
-    let (wanted, made) = (try Sample.banked().banks, contents.banks)
+    let (wanted, made) = (sample.banks, contents.banks)
     #expect(made?.used == "trained" && made?.others.map(\.name) == ["speaker"])
     for (a, b) in zip(made?.others[0].entries ?? [], wanted?.others[0].entries ?? []) {
       #expect(a.keys == b.keys && a.values == b.values && a.memory == b.memory)

@@ -46,7 +46,7 @@ import Testing
     #expect(found.isEqual(to: written))
   }
 
-  /// Keys and values of 8 bits, a direction and shares of 16.
+  /// Values of 8 bits; keys, a direction and shares of 16.
   @Test(arguments: ["fusion", "heads", "plain"])
   func asIntegersItStaysClose(name: String) throws {
     let graph = try Self.graph(name)

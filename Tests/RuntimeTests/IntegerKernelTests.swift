@@ -75,9 +75,19 @@ private struct Builder {
 
   /// Constant integers with a scale for each index along `axis`.
   mutating func scaled(_ dimensions: [Int], axis: Int) throws -> ValueID {
+    try scaled(dimensions, axis: axis, by: 0.004) { Int8($0.integer(-127...127)) }
+  }
+
+  mutating func scaledWide(_ dimensions: [Int], axis: Int) throws -> ValueID {
+    try scaled(dimensions, axis: axis, by: 0.004 / 256) { Int16($0.integer(-32_768...32_767)) }
+  }
+
+  private mutating func scaled<T: TensorScalar>(
+    _ dimensions: [Int], axis: Int, by scale: Float, _ value: (inout Builder) -> T
+  ) throws -> ValueID {
     let shape = try Shape(dimensions)
-    let scales = (0..<shape[axis]).map { _ in 0.004 * (1.5 + float()) }
-    let values = (0..<shape.count).map { _ in Int8(integer(-127...127)) }
+    let scales = (0..<shape[axis]).map { _ in scale * (1.5 + float()) }
+    let values = (0..<shape.count).map { _ in value(&self) }
     return graph.addConstant(
       Tensor(
         shape, values, quantization: QuantizationParameters(perChannel: scales, axis: axis)),
@@ -340,7 +350,10 @@ private struct Builder {
     for index in 0..<heads * width { query[index] = 0 }
     query[query.count - 1] = seed % 2 == 0 ? .nan : .infinity
     builder.inputs[0] = Tensor(builder.inputs[0].shape, query)
-    let keys = try builder.scaled([slots, width], axis: 0)
+    let keys =
+      seed % 4 < 2
+      ? try builder.scaledWide([slots, width], axis: 0)
+      : try builder.scaled([slots, width], axis: 0)
     let values = try builder.scaled([slots, outputs], axis: 1)
     let bias: [ValueID] = builder.flag() ? [try builder.slope(outputs)] : []
     let made = try builder.graph.append(

@@ -23,12 +23,8 @@ struct IntegerMemory: Sendable {
     guard outputs[1].quantization == nil else {
       throw ModelError(.notQuantizable, "Q62: the address is float32")
     }
-    let (keys, keyScales) = try IntegerMemory.weights(try inputs.required(1), axis: 0)
-    let (_, valueScales) = try IntegerMemory.weights(try inputs.required(2), axis: 1)
-    let keySums = IntegerWeights.sums(of: keys, axis: 0).magnitudes
-    guard keySums.allSatisfy({ $0 * 32_767 < 1 << 31 }) else {
-      throw ModelError(.notQuantizable, "Q61: a key whose products could overflow 32 bits")
-    }
+    let keyScales = try IntegerMemory.scales(try inputs.required(1), [.int8, .int16], axis: 0)
+    let valueScales = try IntegerMemory.scales(try inputs.required(2), [.int8], axis: 1)
     guard let slots = try inputs.required(1).type.shape?[0],
       (65_535 * op.heads + slots) * 127 < 1 << 31
     else {
@@ -41,19 +37,20 @@ struct IntegerMemory: Sendable {
     }
   }
 
-  /// Constant int8 weights, and their scales along `axis`.
-  private static func weights(
-    _ fact: Fact, axis: Int
-  ) throws(ModelError) -> (tensor: Tensor, scales: [Float]) {
-    guard let tensor = fact.constant, tensor.element == .int8, tensor.shape.rank == 2,
+  /// The scales along `axis` of constant integers.
+  private static func scales(
+    _ fact: Fact, _ elements: [ElementType], axis: Int
+  ) throws(ModelError) -> [Float] {
+    guard let tensor = fact.constant, elements.contains(tensor.element), tensor.shape.rank == 2,
       let parameters = tensor.quantization, parameters.axis == axis,
       parameters.scales.count == tensor.shape[axis],
       parameters.scales.allSatisfy({ IntegerArithmetic.isValid(scale: $0) })
     else {
       throw ModelError(
-        .notQuantizable, "Q6: keys or values are \(fact.type), not constant int8 per axis \(axis)")
+        .notQuantizable,
+        "Q61: keys or values are \(fact.type), not constant integers per axis \(axis)")
     }
-    return (tensor, parameters.scales)
+    return parameters.scales
   }
 
   /// `Q61`: a component of a direction in steps.

@@ -11,6 +11,7 @@ extension MemoryRead: IntegerPlannedOperator {
     let form = try IntegerMemory(self, request.facts(), request.outputs)
     let kernel = IntegerMemoryKernel(
       layout: layout, least: Double(epsilon), leastShare: leastShare, tier: request.tier,
+      keyElement: try request.operands.required(1).fact.type.element,
       keyScales: KernelMemory(form.keyScales), valueScales: KernelMemory(form.valueScales),
       hasBias: request.operands.optional(3) != nil, output: form.output)
     let pitch = kernel.scratchByteCount
@@ -29,6 +30,7 @@ private struct IntegerMemoryKernel: Sendable {
   let least: Double
   let leastShare: Float
   let tier: KernelTier
+  let keyElement: ElementType
   let keyScales: KernelMemory
   let valueScales: KernelMemory
   let hasBias: Bool
@@ -60,12 +62,25 @@ private struct IntegerMemoryKernel: Sendable {
     let steps = (scratch + floatsEnd).assumingMemoryBound(to: Int16.self)
     NormalizeL2.normalize(query, count: width, least: least, to: direction)
     for i in 0..<width { steps[i] = IntegerMemory.steps(direction: direction[i]) }
+    let slots = head * layout.slots..<(head + 1) * layout.slots
+    if keyElement == .int16 {
+      score(slots, steps, frame.input(1, as: Int16.self), to: address)
+    } else {
+      score(slots, steps, frame.input(1, as: Int8.self), to: address)
+    }
+  }
+
+  private func score<Key: FixedWidthInteger>(
+    _ slots: Range<Int>, _ steps: UnsafePointer<Int16>, _ keys: UnsafePointer<Key>,
+    to address: UnsafeMutablePointer<Float>
+  ) {
     let scales = keyScales.address.assumingMemoryBound(to: Float.self)
-    let keys = frame.input(1, as: Int8.self)
-    for slot in head * layout.slots..<(head + 1) * layout.slots {
-      let key = keys + slot * width
-      var sum: Int32 = 0
-      for i in 0..<width { sum &+= Int32(steps[i]) &* Int32(key[i]) }
+    for slot in slots {
+      let key = keys + slot * layout.width
+      var sum: Int64 = 0
+      for i in 0..<layout.width {
+        sum &+= Int64(Int32(steps[i]) &* Int32(truncatingIfNeeded: key[i]))
+      }
       address[slot] = Float(sum) * scales[slot]
     }
   }
