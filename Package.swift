@@ -45,7 +45,10 @@ let package = Package(
     module("ModelIR", ["TensorCore"]),
     module(
       "ModelBundle",
-      ["ModelIR", "TensorCore", "CZstd", .product(name: "Crypto", package: "swift-crypto")]),
+      [
+        "ModelIR", "ModelKernels", "TensorCore", "CZstd",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ]),
     module("ModelOperators", ["ModelIR", "ModelKernels", "TensorCore"]),
     module(
       "ModelRuntime", ["ModelOperators", "ModelIR", "ModelKernels", "TensorCore", "COpenBLAS"]),

@@ -16,6 +16,9 @@
 #define CK_JOIN_(a, b) a##b
 #define CK_JOIN(a, b) CK_JOIN_(a, b)
 
+/* What no state of coded weights is below (B29). */
+enum { CK_LEAST_STATE = 1 << 16 };
+
 CK_INLINE uint32_t ck_bits(float x) {
   uint32_t u;
   memcpy(&u, &x, sizeof u);

@@ -4,9 +4,9 @@ import TensorCore
 struct BundlePreamble {
   static let byteCount = 64
   static let magic: [UInt8] = [0x89, 0x4D, 0x41, 0x51, 0x0D, 0x0A, 0x1A, 0x0A]
-  /// Without and with a join (`B22`), with codings (`B27`), with groups of weights (`B53`), and with texts beside the
-  /// header (`B70`).
-  static let versions = 1...5
+  /// Without and with a join (`B22`), with codings (`B27`), with groups of weights (`B53`), with texts beside the
+  /// header (`B70`), and with many weights at a time (`B80`).
+  static let versions = 1...6
   /// A public key and a signature.
   static let signatureByteCount = 96
 
@@ -50,7 +50,9 @@ struct BundlePreamble {
     version = Int(little(8..<12))
     guard BundlePreamble.versions.contains(version) else {
       throw ModelError(
-        .unsupportedFeature, "B3: bundle version \(version); versions 1 to 5 are known")
+        .unsupportedFeature,
+        "B3: bundle version \(version); versions 1 to \(BundlePreamble.versions.upperBound) are known"
+      )
     }
     guard little(12..<16) <= 1 else {
       throw ModelError(

@@ -8,7 +8,7 @@ package struct BundleWriter: Sendable {
   /// Bundles whose tensors have fewer bytes are written in version 1 or 2, which every reader takes (`B27`).
   package var codedBytes = 1 << 10
   /// The newest version to write.
-  package var newestVersion = 5
+  package var newestVersion = BundlePreamble.versions.upperBound
 
   package init(signingKey: SigningKey? = nil) { self.signingKey = signingKey }
 
@@ -140,9 +140,11 @@ package struct BundleWriter: Sendable {
   ) throws(ModelError) -> [UInt8] {
     let beside = version >= 5 ? BundleWriter.besideHeader(drafts) : []
     let packed = try concurrently(drafts.count) { (index) throws(ModelError) in
-      try drafts[index].packed(version: version, isBeside: beside.contains(index))
+      try drafts[index].packed(
+        version: version, newestVersion: newestVersion, isBeside: beside.contains(index))
     }
-    let version = max(version, packed.contains { $0.coding == .groups } ? 4 : 0)
+    let version =
+      version < 3 ? version : packed.reduce(version) { max($0, $1.coding.firstVersion) }
     let sections = zip(drafts, packed).map { draft, packed in
       BundleHeader.Section(
         kind: draft.kind, name: draft.name, digest: packed.digest,
@@ -217,14 +219,15 @@ struct Draft: Sendable {
 
   /// The content's digest, and its form in the file; nothing of what is beside the header.
   func packed(
-    version: Int, isBeside: Bool
+    version: Int, newestVersion: Int, isBeside: Bool
   ) throws(ModelError) -> (digest: Digest?, coding: SectionCoding, stored: [UInt8]) {
     guard !isBeside else { return (nil, .header, []) }
     return try content.withBytes { (bytes) throws(ModelError) in
       let digest = Digest(of: bytes)
       switch content {
       case .tensors(let tensors) where version >= 3:
-        let (coding, stored) = try SectionCoding.shortest(tensors, bytes)
+        let (coding, stored) = try SectionCoding.shortest(
+          tensors, bytes, newestVersion: newestVersion)
         return (digest, coding, stored)
       case .tensors:
         return (digest, .zstd, try ZstdFrame.compress(bytes, level: SectionCoding.tensorLevel))

@@ -61,7 +61,7 @@ enum GroupCoder {
     let parts = UnsafeMutableRawBufferPointer.allocate(byteCount: max(whole, 1), alignment: 64)
     defer { parts.deallocate() }
     try WeightCoder.decode(
-      UnsafeRawBufferPointer(rebasing: stored[head...]), coded,
+      UnsafeRawBufferPointer(rebasing: stored[head...]), coded, .throughout,
       into: UnsafeMutableRawBufferPointer(rebasing: parts[..<whole]))
     var (from, to) = (0, 0)
     var fits = true
@@ -122,7 +122,7 @@ enum GroupCoder {
         })
       coded += [quotients, Tensor(group.shape, divisors.map { Int8(truncatingIfNeeded: $0) })]
     }
-    return stored + (try WeightCoder.encode(coded))
+    return stored + (try WeightCoder.encode(coded, .throughout))
   }
 
   /// The greatest common divisor of each group; 0 where all of it is.

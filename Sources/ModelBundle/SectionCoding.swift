@@ -1,8 +1,8 @@
 import TensorCore
 
-/// How the content of a section is packed (`B11`, `B28`, `B29`, `B53`, `B71`). Before version 3 it is always ``zstd``.
+/// How the content of a section is packed (`B11`, `B28`, `B29`, `B53`, `B71`, `B80`). Before version 3 it is always ``zstd``.
 package enum SectionCoding: String, Sendable, CaseIterable {
-  case zstd, planes, rans, groups
+  case zstd, planes, rans, groups, lanes
   /// Within the frame of the header.
   case header
 
@@ -12,6 +12,7 @@ package enum SectionCoding: String, Sendable, CaseIterable {
     case .zstd, .planes, .rans: 3
     case .groups: 4
     case .header: 5
+    case .lanes: 6
     }
   }
 
@@ -23,12 +24,15 @@ package enum SectionCoding: String, Sendable, CaseIterable {
 
   // MARK: - Writing
 
-  /// ``rans`` takes a share of this less than the others, or is not worth the time to read it.
+  /// ``rans`` or ``lanes`` takes a share of this less than the others, or is not worth the time to read it.
   private static let leastGain = 128
 
   /// The shortest form of tensors that follow each other, of the first coding where several are as short.
+  ///
+  /// - Parameter newestVersion: of bundles, that may have the coding.
   static func shortest(
-    _ tensors: [Tensor], _ content: UnsafeRawBufferPointer
+    _ tensors: [Tensor], _ content: UnsafeRawBufferPointer,
+    newestVersion: Int = BundlePreamble.versions.upperBound
   ) throws(ModelError) -> (coding: SectionCoding, stored: [UInt8]) {
     var best = (
       coding: SectionCoding.zstd, stored: try ZstdFrame.compress(content, level: tensorLevel)
@@ -41,9 +45,12 @@ package enum SectionCoding: String, Sendable, CaseIterable {
       if stored.count < best.stored.count { best = (.planes, stored) }
     }
     if !tensors.isEmpty, tensors.allSatisfy({ WeightCoder.canCode($0.element) }) {
-      let stored = try WeightCoder.encode(tensors)
+      let isMany = tensors.reduce(0) { $0 + $1.count } >= WeightCoder.manyWeights
+      let coding =
+        isMany && newestVersion >= SectionCoding.lanes.firstVersion ? SectionCoding.lanes : .rans
+      let stored = try WeightCoder.encode(tensors, coding == .lanes ? .byChannel : .throughout)
       let worth = best.stored.count - best.stored.count / SectionCoding.leastGain
-      if stored.count < worth { best = (.rans, stored) }
+      if stored.count < worth { best = (coding, stored) }
     }
     if !tensors.isEmpty, tensors.allSatisfy({ GroupCoder.canCode($0.element) }),
       let stored = try GroupCoder.encode(tensors), stored.count < best.stored.count
@@ -86,7 +93,7 @@ package enum SectionCoding: String, Sendable, CaseIterable {
       guard SectionCoding.width(of: elements) != nil else {
         throw ModelError(.malformedInput, "B28: planes of \(elements)")
       }
-    case .rans:
+    case .rans, .lanes:
       guard elements.allSatisfy(WeightCoder.canCode) else {
         throw ModelError(.malformedInput, "B29: weights of \(elements)")
       }
@@ -107,7 +114,8 @@ package enum SectionCoding: String, Sendable, CaseIterable {
   ) throws(ModelError) {
     switch self {
     case .zstd, .header: try ZstdFrame.decompress(stored, into: content)
-    case .rans: try WeightCoder.decode(stored, entries.map(\.shape), into: content)
+    case .rans: try WeightCoder.decode(stored, entries.map(\.shape), .throughout, into: content)
+    case .lanes: try WeightCoder.decode(stored, entries.map(\.shape), .byChannel, into: content)
     case .groups: try GroupCoder.decode(stored, entries.map(\.shape), into: content)
     case .planes:
       let width = entries.first?.element.byteCount ?? 1

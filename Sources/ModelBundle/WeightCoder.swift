@@ -1,10 +1,26 @@
+import ModelKernels
 import TensorCore
 
 /// Weights of eight bits as one stream of an asymmetric numeral system, each channel by the distribution that
-/// makes it shortest (`B29`).
+/// makes it shortest (`B29`, `B80`).
 enum WeightCoder {
   /// States that take turns, so that a reader works on several weights at a time.
-  static let lanes = 8
+  enum Turns: CaseIterable {
+    /// A few, through all channels.
+    case throughout
+    /// As many as readers can use, from the first on in each channel.
+    case byChannel
+
+    var lanes: Int {
+      switch self {
+      case .throughout: 8
+      case .byChannel: WeightStream.maximumLanes
+      }
+    }
+  }
+
+  /// So many weights make up for the states of ``Turns/byChannel``.
+  static let manyWeights = 1 << 16
   /// The axis that says that a tensor is one channel.
   static let whole = UInt8.max
   /// States are not below.
@@ -15,6 +31,7 @@ enum WeightCoder {
     let outer: Int
     let channels: Int
     let inner: Int
+    var count: Int { outer * channels * inner }
 
     /// - Throws: `malformed-input` for an axis that `shape` lacks.
     init(_ shape: Shape, axis: UInt8) throws(ModelError) {
@@ -32,7 +49,7 @@ enum WeightCoder {
 
     /// Where the runs of `channel` start.
     func starts(_ channel: Int) -> StrideTo<Int> {
-      stride(from: channel * inner, to: outer * channels * inner, by: max(channels * inner, 1))
+      stride(from: channel * inner, to: count, by: max(channels * inner, 1))
     }
   }
 
@@ -44,7 +61,7 @@ enum WeightCoder {
   ///
   /// - Throws: `malformed-input` for a stream that does not end where its last weight does.
   static func decode(
-    _ stored: UnsafeRawBufferPointer, _ shapes: [Shape],
+    _ stored: UnsafeRawBufferPointer, _ shapes: [Shape], _ turns: Turns,
     into content: UnsafeMutableRawBufferPointer
   ) throws(ModelError) {
     var position = 0
@@ -55,8 +72,8 @@ enum WeightCoder {
       defer { position += count }
       return UnsafeRawBufferPointer(rebasing: stored[position..<position + count])
     }
-    var plans: [(layout: Layout, distributions: UnsafeRawBufferPointer)] = []
-    var tables = [DecodingTable?](repeating: nil, count: WeightDistribution.count)
+    var plans: [(layout: Layout, numbers: UnsafeRawBufferPointer)] = []
+    var tables = [WeightTable?](repeating: nil, count: WeightDistribution.count)
     for shape in shapes {
       let layout = try Layout(shape, axis: try bytes(1)[0])
       let numbers = try bytes(layout.channels)
@@ -64,169 +81,47 @@ enum WeightCoder {
         guard number < WeightDistribution.count else {
           throw ModelError(.malformedInput, "B30: there is no distribution \(number)")
         }
-        if tables[Int(number)] == nil { tables[Int(number)] = DecodingTable(Int(number)) }
+        if tables[Int(number)] == nil {
+          tables[Int(number)] = WeightTable(frequencies: WeightDistribution(Int(number)).signed)
+        }
       }
       plans.append((layout, numbers))
     }
-    let states = try bytes(4 * lanes)
-    var decoder = LaneDecoder(states, UnsafeRawBufferPointer(rebasing: stored[position...]))
+    let first = position
+    _ = try bytes(4 * turns.lanes)
+    var stream = WeightStream(
+      UnsafeRawBufferPointer(rebasing: stored[first...]), lanes: turns.lanes)
+    let scratch = ScratchMemory()
     var offset = 0
     for (layout, numbers) in plans {
       for channel in 0..<layout.channels {
         guard let table = tables[Int(numbers[channel])] else { continue }
-        for start in layout.starts(channel) {
-          let run = content[offset + start..<offset + start + layout.inner]
-          decoder.decode(into: UnsafeMutableRawBufferPointer(rebasing: run), table)
+        if turns == .byChannel { stream.startRound() }
+        if layout.outer == 1 {
+          let start = offset + channel * layout.inner
+          let run = content[start..<start + layout.inner]
+          stream.decode(table, into: UnsafeMutableRawBufferPointer(rebasing: run))
+        } else {
+          let whole = scratch.buffer(layout.outer * layout.inner)
+          stream.decode(table, into: whole)
+          guard let from = whole.baseAddress, let to = content.baseAddress else { continue }
+          KernelTier.copyRows(
+            rows: layout.outer, byteCount: layout.inner, from, stride: layout.inner,
+            to: to + offset + channel * layout.inner, stride: layout.channels * layout.inner)
         }
       }
-      offset += layout.outer * layout.channels * layout.inner
+      offset += layout.count
     }
-    guard decoder.isAtEnd else {
+    guard stream.hasEnded else {
       throw ModelError(
         .malformedInput, "B29: a stream of weights that does not end with the last of them")
-    }
-  }
-
-  /// What a reader looks up for a slot of 2¹⁴.
-  private struct DecodingTable {
-    /// The integer that has each slot.
-    private(set) var symbols = [UInt8](repeating: 0, count: WeightDistribution.total)
-    /// By integer: frequency · 2¹⁶ + first slot.
-    private(set) var spans = [UInt32](repeating: 0, count: 256)
-
-    init(_ number: Int) {
-      var start = 0
-      for (index, frequency) in WeightDistribution(number).signed.enumerated() {
-        let symbol = UInt8(truncatingIfNeeded: index - 128)
-        spans[Int(symbol)] = UInt32(frequency << 16 | start)
-        for slot in start..<start + frequency { symbols[slot] = symbol }
-        start += frequency
-      }
-    }
-  }
-
-  /// The states of a reader and where it is in the stream.
-  private struct LaneDecoder {
-    private var states: [UInt32]
-    private var lane = 0
-    private let words: UnsafeRawBufferPointer
-    private var next = 0
-    private var isShort = false
-
-    init(_ states: UnsafeRawBufferPointer, _ words: UnsafeRawBufferPointer) {
-      self.states = (0..<lanes).map {
-        UInt32(littleEndian: states.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self))
-      }
-      isShort = self.states.contains { $0 < WeightCoder.lowest }
-      self.words = words
-    }
-
-    /// True where every state and every word is used up.
-    var isAtEnd: Bool {
-      !isShort && next == words.count && states.allSatisfy { $0 == WeightCoder.lowest }
-    }
-
-    mutating func decode(into run: UnsafeMutableRawBufferPointer, _ table: borrowing DecodingTable)
-    {
-      table.symbols.withUnsafeBufferPointer { symbols in
-        table.spans.withUnsafeBufferPointer { spans in
-          var index = 0
-          while index < run.count {
-            if lane == 0 { index += rounds(of: run, from: index, symbols, spans) }
-            guard index < run.count else { return }
-            run[index] = step(symbols, spans)
-            index += 1
-          }
-        }
-      }
-    }
-
-    /// One weight.
-    private mutating func step(
-      _ symbols: UnsafeBufferPointer<UInt8>, _ spans: UnsafeBufferPointer<UInt32>
-    ) -> UInt8 {
-      var state = states[lane]
-      let symbol = LaneDecoder.symbol(&state, symbols, spans)
-      if state < WeightCoder.lowest {
-        if words.count - next < 2 {
-          isShort = true
-        } else {
-          LaneDecoder.refill(&state, words.baseAddress, &next)
-        }
-      }
-      states[lane] = state
-      lane = (lane + 1) % lanes
-      return symbol
-    }
-
-    /// As many weights as whole rounds of the lanes give while words surely last, the states in registers. Returns
-    /// their number.
-    private mutating func rounds(
-      of run: UnsafeMutableRawBufferPointer, from first: Int,
-      _ symbols: UnsafeBufferPointer<UInt8>, _ spans: UnsafeBufferPointer<UInt32>
-    ) -> Int {
-      let count = min(run.count - first, (words.count - next) / 2) / lanes * lanes
-      guard count > 0, let start = run.baseAddress else { return 0 }
-      let (words, out) = (words.baseAddress, start + first)
-      var next = next
-      var (s0, s1, s2, s3) = (states[0], states[1], states[2], states[3])
-      var (s4, s5, s6, s7) = (states[4], states[5], states[6], states[7])
-      for index in stride(from: 0, to: count, by: lanes) {
-        var eight: UInt64 = 0
-        eight |= UInt64(LaneDecoder.symbol(&s0, symbols, spans))
-        LaneDecoder.refill(&s0, words, &next)
-        eight |= UInt64(LaneDecoder.symbol(&s1, symbols, spans)) &<< 8
-        LaneDecoder.refill(&s1, words, &next)
-        eight |= UInt64(LaneDecoder.symbol(&s2, symbols, spans)) &<< 16
-        LaneDecoder.refill(&s2, words, &next)
-        eight |= UInt64(LaneDecoder.symbol(&s3, symbols, spans)) &<< 24
-        LaneDecoder.refill(&s3, words, &next)
-        eight |= UInt64(LaneDecoder.symbol(&s4, symbols, spans)) &<< 32
-        LaneDecoder.refill(&s4, words, &next)
-        eight |= UInt64(LaneDecoder.symbol(&s5, symbols, spans)) &<< 40
-        LaneDecoder.refill(&s5, words, &next)
-        eight |= UInt64(LaneDecoder.symbol(&s6, symbols, spans)) &<< 48
-        LaneDecoder.refill(&s6, words, &next)
-        eight |= UInt64(LaneDecoder.symbol(&s7, symbols, spans)) &<< 56
-        LaneDecoder.refill(&s7, words, &next)
-        out.storeBytes(of: eight.littleEndian, toByteOffset: index, as: UInt64.self)
-      }
-      self.next = next
-      states = [s0, s1, s2, s3, s4, s5, s6, s7]
-      return count
-    }
-
-    /// The symbol of a state, which becomes the state before it has its next word.
-    @inline(__always)
-    private static func symbol(
-      _ state: inout UInt32, _ symbols: UnsafeBufferPointer<UInt8>,
-      _ spans: UnsafeBufferPointer<UInt32>
-    ) -> UInt8 {
-      let slot = state & UInt32(WeightDistribution.total - 1)
-      let symbol = symbols[Int(slot)]
-      let span = spans[Int(symbol)]
-      state = (span >> 16) &* (state >> UInt32(WeightDistribution.bits)) &+ slot &- (span & 0xFFFF)
-      return symbol
-    }
-
-    /// Takes the next word where the state needs one; it is read in any case.
-    @inline(__always)
-    private static func refill(
-      _ state: inout UInt32, _ words: UnsafeRawPointer?, _ next: inout Int
-    ) {
-      guard let words else { return }
-      let isBelow = state < WeightCoder.lowest
-      let word = words.loadUnaligned(fromByteOffset: next, as: UInt16.self)
-      let filled = state &<< 16 | UInt32(UInt16(littleEndian: word))
-      state = isBelow ? filled : state
-      next &+= isBelow ? 2 : 0
     }
   }
 
   // MARK: - Writing
 
   /// - Precondition: ``canCode(_:)`` of each.
-  static func encode(_ tensors: [Tensor]) throws(ModelError) -> [UInt8] {
+  static func encode(_ tensors: [Tensor], _ turns: Turns) throws(ModelError) -> [UInt8] {
     var stored: [UInt8] = []
     var symbols: [UInt8] = []
     symbols.reserveCapacity(tensors.reduce(0) { $0 + $1.count })
@@ -244,7 +139,7 @@ enum WeightCoder {
         runs.append((number, layout.outer * layout.inner))
       }
     }
-    return stored + coded(symbols, runs)
+    return stored + coded(symbols, runs, turns)
   }
 
   /// The axis and, for each channel along it, the distribution that take the fewest bits.
@@ -334,7 +229,7 @@ enum WeightCoder {
 
   /// The stream of symbols that come in these runs: states, then words.
   private static func coded(
-    _ symbols: [UInt8], _ runs: [(distribution: UInt8, count: Int)]
+    _ symbols: [UInt8], _ runs: [(distribution: UInt8, count: Int)], _ turns: Turns
   ) -> [UInt8] {
     var spans = [[(frequency: UInt64, start: UInt64)]](
       repeating: [], count: WeightDistribution.count)
@@ -347,6 +242,7 @@ enum WeightCoder {
       }
       spans[Int(run.distribution)] = own
     }
+    let lanes = turns.lanes
     var states = [UInt64](repeating: UInt64(lowest), count: lanes)
     // The reader's first word is the last one written.
     var words: [UInt16] = []
@@ -354,14 +250,16 @@ enum WeightCoder {
     var end = symbols.count
     for run in runs.reversed() {
       let own = spans[Int(run.distribution)]
+      let first = turns == .byChannel ? end - run.count : 0
       for index in (end - run.count..<end).reversed() {
         let (frequency, start) = own[Int(symbols[index])]
-        var state = states[index & (lanes - 1)]
+        let lane = (index - first) & (lanes - 1)
+        var state = states[lane]
         if state >= frequency << UInt64(32 - WeightDistribution.bits) {
           words.append(UInt16(truncatingIfNeeded: state))
           state >>= 16
         }
-        states[index & (lanes - 1)] =
+        states[lane] =
           (state / frequency) << UInt64(WeightDistribution.bits) + state % frequency + start
       }
       end -= run.count

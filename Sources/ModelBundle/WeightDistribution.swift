@@ -17,6 +17,9 @@ struct WeightDistribution: Sendable {
   /// The power that the magnitude is raised to; 1 is Laplace's distribution and 2 is Gauss's.
   static let shapes = [1, 2, 4]
 
+  /// Of magnitudes from 1.
+  private static let logarithms = (1...128).map(BinaryFraction.logarithm)
+
   /// Of magnitudes 0…128.
   private(set) var frequencies: [Int]
 
@@ -36,7 +39,7 @@ struct WeightDistribution: Sendable {
       magnitude == 0
         ? BinaryFraction.one
         : BinaryFraction.halved(
-          by: BinaryFraction.power(shape * (BinaryFraction.logarithm(magnitude) - scale)))
+          by: BinaryFraction.power(shape * (WeightDistribution.logarithms[magnitude - 1] - scale)))
     }
     // −128 and 0…127 come once, the others twice.
     let sum = weights[0] + weights[128] + 2 * weights[1...127].reduce(0, +)

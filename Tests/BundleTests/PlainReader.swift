@@ -33,7 +33,7 @@ struct PlainReader {
     // B2…B5: the preamble.
     try require("B2", file.count >= 64)
     try require("B2", Array(file[0..<8]) == [0x89, 0x4D, 0x41, 0x51, 0x0D, 0x0A, 0x1A, 0x0A])
-    try require("B3", (1...5).contains(number(8, 4)) && number(12, 4) <= 1)
+    try require("B3", (1...6).contains(number(8, 4)) && number(12, 4) <= 1)
     try require("B4", number(24, 8) == file.count)
     let isSigned = number(12, 4) == 1
     let headerEnd = 64 + number(16, 8)
@@ -88,6 +88,8 @@ struct PlainReader {
         case "zstd": try unpack(packed, size: size)
         case "planes": try joined(try unpack(packed, size: size), members)
         case "rans": try PlainWeights.read([UInt8](packed), members.map { try extents($0) })
+        case "lanes" where number(8, 4) >= 6:
+          try PlainWeights.read([UInt8](packed), members.map { try extents($0) }, many: true)
         case "groups" where number(8, 4) >= 4:
           try PlainWeights.readGroups([UInt8](packed), members.map { try extents($0) })
         default: throw Failure("B27")

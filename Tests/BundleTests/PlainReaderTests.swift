@@ -39,6 +39,7 @@ import Testing
     try expectAgreement(try Sample.writer().bytes(of: try Sample.coded()))
     try expectAgreement(try Sample.writer(codedBytes: 0).bytes(of: try Sample.grouped()))
     try expectAgreement(try Sample.writer(newestVersion: 5).bytes(of: try Sample.scaled()))
+    try expectAgreement(try Sample.writer(newestVersion: 6).bytes(of: try Sample.coded()))
     try expectAgreement(try Sample.writer().bytes(of: try Sample.banked()))
     try expectAgreement(try Sample.writer().bytes(of: try Sample.contents()))
     try expectAgreement(
@@ -62,6 +63,8 @@ import Testing
       to: Sample.root.appending(path: "golden/bundles/v4/grouped.maq").path())
     try Sample.writer(newestVersion: 5).write(
       try Sample.scaled(), to: Sample.root.appending(path: "golden/bundles/v5/scaled.maq").path())
+    try Sample.writer(newestVersion: 6).write(
+      try Sample.coded(), to: Sample.root.appending(path: "golden/bundles/v6/lanes.maq").path())
   }
 
   /// A bundle that was written once, and what it holds.
@@ -80,6 +83,7 @@ import Testing
     Committed("v1/sample.maq", Sample.contents), Committed("v1/sample-signed.maq", Sample.contents),
     Committed("v2/joined.maq", Sample.joined), Committed("v3/coded.maq", Sample.coded),
     Committed("v4/grouped.maq", Sample.grouped), Committed("v5/scaled.maq", Sample.scaled),
+    Committed("v6/lanes.maq", Sample.coded),
   ])
   func bothReadTheCommittedBundles(committed: Committed) throws {
     let url = Sample.root.appending(path: "golden/bundles/\(committed.testDescription)")

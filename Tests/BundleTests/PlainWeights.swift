@@ -1,6 +1,6 @@
 import Foundation
 
-/// `B29`, `B30`: weights, as plainly as the document says them.
+/// `B29`, `B30`, `B80`: weights, as plainly as the document says them.
 struct PlainWeights {
   private let bytes: [UInt8]
   private var states: [Int] = []
@@ -9,10 +9,10 @@ struct PlainWeights {
 
   private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  /// The tensors of these extents, one after the other.
-  static func read(_ bytes: [UInt8], _ shapes: [[Int]]) throws -> Data {
+  /// The tensors of these extents, one after the other; `B80` where many states begin anew with each channel.
+  static func read(_ bytes: [UInt8], _ shapes: [[Int]], many: Bool = false) throws -> Data {
     var weights = PlainWeights(bytes)
-    return try weights.read(shapes)
+    return try weights.read(shapes, many: many)
   }
 
   /// `B53`: products of quotients and the multipliers of their groups.
@@ -55,7 +55,7 @@ struct PlainWeights {
     return (0..<count).reduce(0) { $0 | Int(bytes[position + $1]) << (8 * $1) }
   }
 
-  private mutating func read(_ shapes: [[Int]]) throws -> Data {
+  private mutating func read(_ shapes: [[Int]], many: Bool) throws -> Data {
     var channels: [[[Int]]] = []
     for shape in shapes {
       let axis = try little(1)
@@ -69,7 +69,7 @@ struct PlainWeights {
         })
       axes.append(axis)
     }
-    for _ in 0..<8 {
+    for _ in 0..<(many ? 64 : 8) {
       states.append(try little(4))
       try require("B29", states[states.count - 1] >= 1 << 16)
     }
@@ -80,8 +80,9 @@ struct PlainWeights {
       let inner = axis == 255 ? count : shape[(axis + 1)...].reduce(1, *)
       var tensor = [UInt8](repeating: 0, count: count)
       for (channel, frequencies) in distributions.enumerated() {
+        if many { number = 0 }
         for index in 0..<count where index / max(inner, 1) % distributions.count == channel {
-          tensor[index] = UInt8(bitPattern: Int8(try next(number % 8, frequencies)))
+          tensor[index] = UInt8(bitPattern: Int8(try next(number % states.count, frequencies)))
           number += 1
         }
       }

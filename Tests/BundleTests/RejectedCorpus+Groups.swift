@@ -32,7 +32,7 @@ extension RejectedCorpus {
           coded.append(Tensor(shape, [Int8](repeating: number, count: shape.count)))
         }
       }
-      return [32, 0, 0, 1, 0] + (try WeightCoder.encode(coded))
+      return [32, 0, 0, 1, 0] + (try WeightCoder.encode(coded, .throughout))
     }
     // Size, axes of three tensors, then a stream: axis and numbers of the quotients' channels, and so on.
     // What the products that are no lies would be is another content.

@@ -120,7 +120,9 @@ struct RejectedCorpus {
     bytes[8] = 5
     rejected.append(Rejected("version-5", .malformedInput, bytes))
     bytes[8] = 6
-    rejected.append(Rejected("version-6", .unsupportedFeature, bytes))
+    rejected.append(Rejected("version-6", .malformedInput, bytes))
+    bytes[8] = 7
+    rejected.append(Rejected("version-7", .unsupportedFeature, bytes))
     let huge = [UInt8](repeating: 0xFF, count: 8)
     bytes = good
     bytes.replaceSubrange(16..<24, with: huge)

@@ -67,11 +67,12 @@ import Testing
   static let folder = Sample.root.appending(path: "golden/rejected/bundle")
   static let committed = [
     "cut-64", "trailing-1-owned", "version-2", "version-3", "version-4", "version-5",
-    "version-6", "scales-beyond", "scales-frame-short",
+    "version-6", "version-7", "scales-beyond", "scales-frame-short",
     "groups-product", "join-cycle", "join-type",
     "header-length-max", "sections-overlap",
     "digest-1-record", "json-duplicate-key", "json-deep-arrays", "frame-two-frames", "bomb",
-    "tensors-shape-wraps-to-small", "coding-rans-short", "coding-rans-number", "graph-operator",
+    "tensors-shape-wraps-to-small", "coding-rans-short", "coding-rans-number", "coding-lanes-half",
+    "graph-operator",
     "graph-type", "signed-stripped-owned",
   ]
 

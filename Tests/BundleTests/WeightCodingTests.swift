@@ -27,23 +27,26 @@ import Testing
     }
   }
 
-  func coded(_ tensors: [Tensor]) throws -> (bytes: [UInt8], read: [UInt8]) {
-    let bytes = try WeightCoder.encode(tensors)
+  func coded(
+    _ tensors: [Tensor], _ turns: WeightCoder.Turns
+  ) throws -> (bytes: [UInt8], read: [UInt8]) {
+    let bytes = try WeightCoder.encode(tensors, turns)
     var read = [UInt8](repeating: 0xAA, count: tensors.reduce(0) { $0 + $1.byteCount })
     try bytes.withUnsafeBufferPointer { (stored) throws(ModelError) in
       try read.withUnsafeMutableBufferPointer { (content) throws(ModelError) in
         try WeightCoder.decode(
-          UnsafeRawBufferPointer(stored), tensors.map(\.shape),
+          UnsafeRawBufferPointer(stored), tensors.map(\.shape), turns,
           into: UnsafeMutableRawBufferPointer(content))
       }
     }
     return (bytes, read)
   }
 
-  @Test(arguments: [
-    [0], [1], [3, 0, 2], [7], [8], [9], [5, 4], [2, 3, 4], [1, 1, 1], [300, 2],
-  ])
-  func everyShapeReadsBack(dimensions: [Int]) throws {
+  @Test(
+    arguments: [
+      [0], [1], [3, 0, 2], [7], [8], [9], [5, 4], [2, 3, 4], [1, 1, 1], [300, 2], [3, 700],
+    ], WeightCoder.Turns.allCases)
+  func everyShapeReadsBack(dimensions: [Int], turns: WeightCoder.Turns) throws {
     let shape = try Shape(dimensions)
     for axis in [nil] + shape.dimensions.indices.map(Optional.some) {
       let parameters = axis.map {
@@ -55,15 +58,17 @@ import Testing
         shape, (0..<shape.count).map { Int8(truncatingIfNeeded: $0 &* 37) },
         quantization: parameters)
       let whole = Tensor(shape, [Int8](repeating: -128, count: shape.count))
-      let (bytes, read) = try coded([tensor, whole, tensor])
+      let (bytes, read) = try coded([tensor, whole, tensor], turns)
       #expect(read == Array(tensor.bytes) + Array(whole.bytes) + Array(tensor.bytes))
-      let plain = try PlainWeights.read(bytes, [dimensions, dimensions, dimensions])
+      let plain = try PlainWeights.read(
+        bytes, [dimensions, dimensions, dimensions], many: turns == .byChannel)
       #expect([UInt8](plain) == read)
     }
   }
 
   /// A bell of 20 steps has log₂(20 √(2πe)) = 6.37 bits.
-  @Test func aBellTakesTheBitsThatItHas() throws {
+  @Test(arguments: WeightCoder.Turns.allCases)
+  func aBellTakesTheBitsThatItHas(turns: WeightCoder.Turns) throws {
     var state: UInt64 = 1
     func uniform() -> Double {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -75,7 +80,7 @@ import Testing
     }
     let shape = try Shape([20, 3000])
     let parameters = QuantizationParameters(perChannel: [Float](repeating: 1, count: 20), axis: 0)
-    let (bytes, _) = try coded([Tensor(shape, values, quantization: parameters)])
+    let (bytes, _) = try coded([Tensor(shape, values, quantization: parameters)], turns)
     let bits = Double(bytes.count) * 8 / 60_000
     #expect(bits < 6.41, "\(bits)")
   }
@@ -99,5 +104,16 @@ import Testing
     let both = try BundleReader(bytes: try Sample.writer().bytes(of: joined))
     #expect(both.version == 3)
     expectSame(joined, try both.contents(operators: Sample.operators))
+  }
+
+  @Test func manyWeightsHaveManyStates() throws {
+    let bytes = try Sample.writer(newestVersion: 6).bytes(of: try Sample.coded())
+    let reader = try BundleReader(bytes: bytes)
+    #expect(reader.version == 6)
+    for section in reader.header.sections where [.rans, .lanes].contains(section.coding) {
+      #expect((section.coding == .lanes) == (section.byteCount >= WeightCoder.manyWeights))
+    }
+    #expect(reader.header.sections.contains { $0.coding == .lanes })
+    expectSame(try Sample.coded(), try reader.contents(operators: Sample.operators))
   }
 }

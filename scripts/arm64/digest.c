@@ -158,6 +158,22 @@ static void statistics(const ck_kernels *k) {
   report(k, "add-multiple", b, sizeof b);
 }
 
+static void weights(const ck_kernels *k) {
+  uint16_t frequencies[256];
+  for (size_t i = 0; i < 256; i++) {
+    frequencies[i] = i == 128 ? CK_WEIGHT_SLOTS - 255 * 40 : 40;
+  }
+  ck_weight_table table;
+  ck_weight_table_make(&table, frequencies);
+  int8_t *stored = bytes(2 * count), *made = malloc(count);
+  for (uint32_t lanes = 8; lanes <= CK_WEIGHT_LANES; lanes += CK_WEIGHT_LANES - 8) {
+    ck_weight_stream stream;
+    ck_weight_stream_begin(&stream, lanes, (const uint8_t *)stored, 2 * count);
+    k->decode_weights(&stream, &table, count, made);
+    report(k, lanes == 8 ? "weights" : "weights-lanes", made, count);
+  }
+}
+
 int main(void) {
   for (int isa = 0; isa <= CK_ISA_AVX_VNNI; isa++) {
     const ck_kernels *k = ck_kernels_for((ck_isa)isa);
@@ -167,6 +183,7 @@ int main(void) {
       elements(k);
       rows(k);
       statistics(k);
+      weights(k);
     }
   }
   return 0;

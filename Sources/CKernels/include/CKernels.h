@@ -21,5 +21,6 @@
 #include "ck_statistics.h"
 #include "ck_thread_pool.h"
 #include "ck_tiers.h"
+#include "ck_weights.h"
 
 #endif

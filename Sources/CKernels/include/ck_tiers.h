@@ -10,6 +10,7 @@
 #include "ck_pooling.h"
 #include "ck_rows_f32.h"
 #include "ck_statistics.h"
+#include "ck_weights.h"
 
 /* Every tier that any build knows. */
 typedef enum __attribute__((enum_extensibility(closed))) ck_isa {
@@ -78,6 +79,8 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
   ck_add_rounded_s64_fn _Nonnull add_rounded_s64;
   ck_steps_s16_fn _Nonnull steps_s16;
   ck_add_multiple_f64_fn _Nonnull add_multiple_f64;
+
+  ck_decode_weights_fn _Nonnull decode_weights;
 } ck_kernels;
 
 /* The kernels of a tier, or NULL if this build or this processor lacks it. */

@@ -8,7 +8,7 @@
 #include "../arithmetic.h"
 #include "../float_functions.h"
 
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,popcnt"))), apply_to = function)
 
 #define CK_TIER_NAME avx2
 #define CK_TIER_ISA CK_ISA_AVX2
@@ -96,6 +96,8 @@ CK_INLINE CK_FN(lane_sums) CK_FN(lane_weights)(const int8_t *w) {
 CK_INLINE CK_FN(lane_sums) CK_FN(lane_dot)(CK_FN(lane_sums) sum, CK_FN(lane_sums) x, CK_FN(lane_sums) w) {
   return sum + (CK_FN(lane_sums))_mm256_madd_epi16((__m256i)x, (__m256i)w);
 }
+
+#include "weights_avx2.inc"
 
 #include "../portable/kernels.inc"
 

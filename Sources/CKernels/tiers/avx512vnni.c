@@ -8,7 +8,7 @@
 #include "../arithmetic.h"
 #include "../float_functions.h"
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,popcnt"))), apply_to = function)
 
 #define CK_TIER_NAME avx512vnni
 #define CK_TIER_ISA CK_ISA_AVX512_VNNI
@@ -385,6 +385,36 @@ static int CK_FN(own_epilogue)(const ck_epilogue *e, size_t rows, size_t count, 
 #undef CK_FLOATS_RUN
 #undef CK_EPILOGUE_CASE
 #undef CK_EPILOGUE_RUN
+
+#define CK_OWN_WEIGHTS
+
+/* Four vectors of states hide what the gathers take. */
+CK_INLINE void CK_FN(weight_rounds)(ck_weight_stream *stream, const ck_weight_table *table, size_t rounds, int8_t *weights) {
+  enum { vectors = CK_WEIGHT_LANES / 16 };
+  const __m512i slots = _mm512_set1_epi32(CK_WEIGHT_SLOTS - 1), low = _mm512_set1_epi32(0xffff), byte = _mm512_set1_epi32(0xff);
+  const uint8_t *next = stream->next;
+  __m512i state[vectors];
+  memcpy(state, stream->states, sizeof state);
+  for (; rounds > 0; rounds--, weights += CK_WEIGHT_LANES) {
+    for (size_t v = 0; v < vectors; v++) {
+      const __m512i slot = _mm512_and_si512(state[v], slots);
+      const __m512i weight = _mm512_and_si512(_mm512_i32gather_epi32(slot, table->weights, 1), byte);
+      const __m512i span = _mm512_i32gather_epi32(weight, table->spans, 4);
+      const __m512i scaled = _mm512_mullo_epi32(_mm512_srli_epi32(span, 16), _mm512_srli_epi32(state[v], CK_WEIGHT_BITS));
+      state[v] = _mm512_add_epi32(scaled, _mm512_sub_epi32(slot, _mm512_and_si512(span, low)));
+      _mm_storeu_si128((__m128i *)(void *)(weights + 16 * v), _mm512_cvtepi32_epi8(weight));
+    }
+    for (size_t v = 0; v < vectors; v++) {
+      const __mmask16 wants = _mm512_cmple_epu32_mask(state[v], low);
+      const __m512i words = _mm512_maskz_expand_epi32(
+          wants, _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)next)));
+      state[v] = _mm512_mask_or_epi32(state[v], wants, _mm512_slli_epi32(state[v], 16), words);
+      next += 2 * (size_t)__builtin_popcount(wants);
+    }
+  }
+  stream->next = next;
+  memcpy(stream->states, state, sizeof state);
+}
 
 #include "../portable/kernels.inc"
 

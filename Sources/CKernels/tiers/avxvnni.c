@@ -8,7 +8,7 @@
 #include "../arithmetic.h"
 #include "../float_functions.h"
 
-#pragma clang attribute push(__attribute__((target("avx2,fma,avxvnni"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,avxvnni,popcnt"))), apply_to = function)
 
 #define CK_TIER_NAME avxvnni
 #define CK_TIER_ISA CK_ISA_AVX_VNNI
@@ -115,6 +115,8 @@ CK_INLINE CK_FN(lane_sums) CK_FN(lane_weights)(const int8_t *w) { return (CK_FN(
 CK_INLINE CK_FN(lane_sums) CK_FN(lane_dot)(CK_FN(lane_sums) sum, CK_FN(lane_sums) x, CK_FN(lane_sums) w) {
   return (CK_FN(lane_sums))_mm256_dpbusd_avx_epi32((__m256i)sum, (__m256i)x, (__m256i)w);
 }
+
+#include "weights_avx2.inc"
 
 #include "../portable/kernels.inc"
 
