@@ -41,6 +41,7 @@ final class PartObserver {
   private let prepared: Graph
   private let threads: Int
   private let watchesOperands: Bool
+  private let sharesOutNoise: Bool
   private var survey: ChannelSurvey?
   private var calibration: Calibration
   /// Inputs that are to be observed together.
@@ -57,7 +58,8 @@ final class PartObserver {
     self.part = part
     threads = request.threads
     watchesOperands = request.rounding == .adaptive
-    drawn = DrawnSamples(most: request.sharesOutNoise ? 2 : 0)
+    sharesOutNoise = request.sharesOutNoise
+    drawn = DrawnSamples(most: sharesOutNoise ? 2 : 0)
     prepared = try Quantizer.prepared(part.graph)
     calibration = Calibration(prepared, watchesOperands: watchesOperands, threads: threads)
     if request.balance != .none {
@@ -81,10 +83,18 @@ final class PartObserver {
 
   var samples: Int { calibration.samples + waiting.count }
 
-  var sketch: CalibrationSketch { calibration.sketch }
+  /// What a later calibration goes on from.
+  func sketch() throws(ModelError) -> PartSketch {
+    try PartSketch(
+      calibration.sketch, drawn: sharesOutNoise ? drawn.samples : nil, of: prepared)
+  }
 
   /// Goes on from earlier samples.
-  func merge(_ sketch: CalibrationSketch) throws(ModelError) { try calibration.merge(sketch) }
+  func merge(_ sketch: PartSketch) throws(ModelError) {
+    try calibration.merge(sketch.calibration)
+    guard sharesOutNoise else { return }
+    for sample in try sketch.samples(of: prepared) { drawn.offer(sample) }
+  }
 
   func observe(_ sample: Sample) throws(ModelError) {
     let inputs = try during("calibrating '\(part.name)' with '\(sample.name)'") {
@@ -326,16 +336,14 @@ extension Conversion {
       for observer in observers { try observer.balance() }
     }
     if let sketch, FileManager.default.fileExists(atPath: sketch) {
-      let known: [String: CalibrationSketch] = try during("reading '\(sketch)'") {
-        () throws(ModelError) in
-        try JSON(bytes: FileAccess.read(sketch)).decoded()
-      }
-      for (name, own) in known.sorted(by: { $0.key < $1.key }) {
-        guard let observer = byName[name] else {
-          throw ModelError(
-            .invalidValue, "'\(sketch)' is of another model: it has a part '\(name)'")
+      try during("reading '\(sketch)'") { () throws(ModelError) in
+        let known: [String: PartSketch] = try JSON(bytes: FileAccess.read(sketch)).decoded()
+        for (name, own) in known.sorted(by: { $0.key < $1.key }) {
+          guard let observer = byName[name] else {
+            throw ModelError(.invalidValue, "it is of another model: it has a part '\(name)'")
+          }
+          try observer.merge(own)
         }
-        try observer.merge(own)
       }
     }
     try PartSamples(parts, family, threads: threads).forEach(in: folder, box: box) {
@@ -351,7 +359,8 @@ extension Conversion {
       throw ModelError(.missingInput, "'\(folder)' holds no sample for part '\(part.name)'")
     }
     if let sketch {
-      let known = byName.mapValues(\.sketch)
+      var known: [String: PartSketch] = [:]
+      for (name, observer) in byName { known[name] = try observer.sketch() }
       try FileAccess.replace(sketch, with: JSON(encoding: known).bytes)
     }
     return observers
