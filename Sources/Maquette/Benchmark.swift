@@ -146,7 +146,7 @@ package struct Benchmark: Report {
 
   /// Inputs with a fixed pattern in [-1, 1), the same in every run.
   static func inputs(_ graph: Graph, batch: Int) throws(ModelError) -> [Tensor] {
-    var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+    var numbers = RepeatableNumbers(seed: 0)
     var tensors: [Tensor] = []
     for port in graph.inputs {
       let type = graph.type(port.value)
@@ -154,12 +154,7 @@ package struct Benchmark: Report {
         throw ModelError(.unknownShape, "the rank of input '\(port.name)' is not known")
       }
       let shape = try Shape(dimensions.map { $0.value ?? batch })
-      let values = (0..<shape.count).map { _ in
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return Double(Int64(bitPattern: state) >> 40) / Double(1 << 23)
-      }
+      let values = (0..<shape.count).map { _ in 2 * numbers.fraction() - 1 }
       tensors.append(Tensor(type.element, shape, doubles: values))
     }
     return tensors

@@ -1,4 +1,5 @@
 import Foundation
+import TensorCore
 
 /// Short-time Fourier transforms of any length whose prime factors are small, and back, in double
 /// precision with a fixed order of additions.
@@ -74,14 +75,11 @@ package struct ShortTimeTransform: Sendable {
   /// pattern and are made consistent again and again.
   package func griffinLim(magnitudes: [Double], count: Int, iterations: Int) -> [Double] {
     let columns = magnitudes.count / bins
-    var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+    var numbers = RepeatableNumbers(seed: 0)
     var real = magnitudes
     var imaginary = magnitudes
     for index in magnitudes.indices {
-      state ^= state << 13
-      state ^= state >> 7
-      state ^= state << 17
-      let phase = 2 * Double.pi * Double(state >> 40) / Double(1 << 24)
+      let phase = 2 * Double.pi * numbers.fraction()
       real[index] *= cos(phase)
       imaginary[index] *= sin(phase)
     }

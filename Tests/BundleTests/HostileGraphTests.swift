@@ -13,24 +13,20 @@ import Testing
 
 /// Random applications of one operator.
 struct Attack {
-  private var state: UInt64
+  private var numbers: RepeatableNumbers
 
   static func run(_ name: String, trials: Int) {
     guard let kind = allOperators.first(where: { $0.name == name }) else { return }
     for seed in 0..<trials {
-      var attack = Attack(state: UInt64(seed))
+      var attack = Attack(seed: UInt64(seed))
       attack.apply(kind)
     }
   }
 
-  private init(state: UInt64) {
-    self.state = state
-    for _ in 0..<4 { _ = next(2) }
-  }
+  private init(seed: UInt64) { numbers = RepeatableNumbers(seed: seed) }
 
   private mutating func next(_ bound: Int) -> Int {
-    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    return Int((state >> 33) % UInt64(bound))
+    Int.random(in: 0..<bound, using: &numbers)
   }
   private mutating func pick<T>(_ list: [T]) -> T { list[next(list.count)] }
 

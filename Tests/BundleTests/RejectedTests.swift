@@ -41,17 +41,13 @@ import Testing
     let corpus = try RejectedCorpus()
     let good = seed % 2 == 0 ? corpus.signed : corpus.scaled
     let contents = try RejectedTests.read(good)
-    var state = UInt64(seed)
-    func next(_ bound: Int) -> Int {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return Int((state >> 33) % UInt64(bound))
-    }
+    var numbers = RepeatableNumbers(seed: UInt64(seed))
     let codes: Set<ModelError.Code> = [
       .malformedInput, .integrityFailure, .limitExceeded, .unsupportedFeature,
     ]
     for _ in 0..<60 {
       var bytes = good
-      let bit = next(good.count * 8)
+      let bit = Int.random(in: 0..<good.count * 8, using: &numbers)
       bytes[bit / 8] ^= 1 << UInt8(bit % 8)
       do {
         // zstd has bits that change nothing.

@@ -1,18 +1,13 @@
 import Foundation
 import ModelKernels
+import TensorCore
 
-/// Repeatable numbers (SplitMix64).
+/// Repeatable numbers of many kinds.
 struct Samples: RandomNumberGenerator {
-  private var state: UInt64
-  init(_ seed: Int) { state = UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 }
+  private var numbers: RepeatableNumbers
+  init(_ seed: Int) { numbers = RepeatableNumbers(seed: UInt64(seed)) }
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
+  mutating func next() -> UInt64 { numbers.next() }
 
   mutating func integer(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
   mutating func float(_ range: ClosedRange<Float>) -> Float {

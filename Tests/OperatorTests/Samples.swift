@@ -3,25 +3,17 @@ import ModelOperators
 import TensorCore
 import Testing
 
-/// Numbers that look random and are the same in every run (SplitMix64).
+/// Repeatable numbers of many kinds.
 struct Samples {
-  private var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
+  private var numbers: RepeatableNumbers
+  init(_ seed: UInt64) { numbers = RepeatableNumbers(seed: seed) }
 
   mutating func integer(_ range: ClosedRange<Int>) -> Int {
-    range.lowerBound + Int(next() % UInt64(range.count))
+    Int.random(in: range, using: &numbers)
   }
 
   /// In −1 … 1.
-  mutating func float() -> Float { Float(Int64(bitPattern: next()) >> 40) / Float(1 << 23) }
+  mutating func float() -> Float { Float(2 * numbers.fraction() - 1) }
 
   mutating func pick<Element>(_ list: [Element]) -> Element { list[integer(0...list.count - 1)] }
 

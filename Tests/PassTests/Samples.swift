@@ -7,21 +7,10 @@ import TensorCore
 let repository = URL(filePath: #filePath).deletingLastPathComponent()
   .appending(path: "../..").standardized
 
-/// Numbers from a seed, the same everywhere.
-struct Draw {
-  var state: UInt64
-
-  /// Uniform in −1 ..< 1.
-  mutating func next() -> Double {
-    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    return Double(state >> 11) * 0x1p-52 - 1
-  }
-}
-
 extension Graph {
   /// Random inputs: −1…1 for floats, 0…3 for integers; named extents are 2, 3 … in order of their names.
   func sampleInputs(seed: UInt64) throws -> [Tensor] {
-    var draw = Draw(state: seed)
+    var numbers = RepeatableNumbers(seed: seed)
     var names: Set<String> = []
     for port in inputs {
       for case .symbol(let name) in type(port.value).dimensions ?? [] { names.insert(name) }
@@ -39,7 +28,7 @@ extension Graph {
           }
         })
       let values = (0..<shape.count).map { _ in
-        let value = draw.next()
+        let value = 2 * numbers.fraction() - 1
         return type.element.isFloatingPoint ? value : ((value + 1) * 2).rounded(.down)
       }
       return Tensor(type.element, shape, doubles: values)

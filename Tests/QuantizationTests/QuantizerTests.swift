@@ -34,7 +34,7 @@ private func quantized(
   _ graph: Graph, _ method: CalibrationMethod = .minMax
 ) throws -> (graph: Graph, record: QuantizationRecord) {
   var calibration = Calibration(try Quantizer.prepared(graph))
-  for seed in 10..<14 {
+  for seed in 10..<90 {
     try calibration.observe([noise(try Shape([2, 4, 6, 6]), seed: UInt64(seed))])
   }
   return try Quantizer(method: method).quantize(calibration)
@@ -125,7 +125,7 @@ private func recurrentSample() throws -> Graph {
   let graph = try recurrentSample()
   var calibration = Calibration(try Quantizer.prepared(graph))
   let shape = try Shape([12, 2, 10])
-  for seed in 10..<14 { try calibration.observe([noise(shape, seed: UInt64(seed))]) }
+  for seed in 10..<90 { try calibration.observe([noise(shape, seed: UInt64(seed))]) }
   let (integer, record) = try Quantizer(method: .minMax).quantize(calibration)
   #expect(
     record.layers.filter { ["gru", "lstm"].contains($0.name) && $0.floatReason == nil }.count == 2)
@@ -159,7 +159,7 @@ private func recurrentSample() throws -> Graph {
   let weights = try graph.appendOne(Softmax(axis: -1), named: "weights", to: [scores])
   try graph.addOutput("y", try graph.appendOne(MatMul(), named: "mixed", to: [weights, v]))
   var calibration = Calibration(try Quantizer.prepared(graph))
-  for seed in 10..<14 { try calibration.observe([noise(shape, seed: UInt64(seed))]) }
+  for seed in 10..<90 { try calibration.observe([noise(shape, seed: UInt64(seed))]) }
   let (integer, record) = try Quantizer(method: .minMax).quantize(calibration)
   let reasons = Dictionary(
     record.layers.map { ($0.name, $0.floatReason) }, uniquingKeysWith: { $1 })
@@ -183,7 +183,7 @@ private func recurrentSample() throws -> Graph {
   let operands = [try linear("q", 1), try linear("k", 2), try linear("v", 3)]
   try graph.addOutput("y", try graph.appendOne(Attention(), named: "attention", to: operands))
   var calibration = Calibration(try Quantizer.prepared(graph))
-  for seed in 10..<14 {
+  for seed in 10..<90 {
     try calibration.observe([noise(try Shape([1, 2, 6, 8]), seed: UInt64(seed))])
   }
   let (integer, record) = try Quantizer(method: .minMax).quantize(calibration)
@@ -215,7 +215,7 @@ private func roundingQuality(_ rounding: WeightRounding) throws -> Double {
     Tensor(shape, noise(shape, seed: seed).floats().map { $0 + 1 })
   }
   var calibration = Calibration(try Quantizer.prepared(graph))
-  for seed in 10..<14 { try calibration.observe([sample(UInt64(seed))]) }
+  for seed in 10..<90 { try calibration.observe([sample(UInt64(seed))]) }
   let integer = try Quantizer(method: .minMax, rounding: rounding).quantize(calibration).graph
   return try quality(of: integer, against: graph, try sample(99))
 }

@@ -9,23 +9,13 @@ import Testing
 private struct Builder {
   var graph = Graph()
   var inputs: [Tensor] = []
-  private var state: UInt64
+  private var numbers: RepeatableNumbers
   private var names = 0
 
-  init(_ seed: Int) { state = UInt64(seed) &* 0x2545_F491_4F6C_DD1D &+ 99 }
+  init(_ seed: Int) { numbers = RepeatableNumbers(seed: UInt64(seed)) }
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  mutating func integer(_ range: ClosedRange<Int>) -> Int {
-    range.lowerBound + Int(next() % UInt64(range.count))
-  }
-  mutating func float() -> Float { Float(Int64(bitPattern: next()) >> 40) / Float(1 << 23) }
+  mutating func integer(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &numbers) }
+  mutating func float() -> Float { Float(2 * numbers.fraction() - 1) }
   mutating func pick<Element>(_ list: [Element]) -> Element { list[integer(0...list.count - 1)] }
   mutating func flag() -> Bool { integer(0...1) == 1 }
   mutating func name() -> String {
