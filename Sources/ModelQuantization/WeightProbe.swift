@@ -108,11 +108,10 @@ struct WeightProbe: ~Copyable {
     return Tensor(
       .float32, shape,
       writing: { bytes in
-        var state: UInt64 = 1
+        var numbers = RepeatableNumbers(seed: 0)
         for index in 0..<shape.count {
-          state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
           bytes.storeBytes(
-            of: state >> 63 == 0 ? size : -size, toByteOffset: 4 * index, as: Float.self)
+            of: numbers.next() >> 63 == 0 ? size : -size, toByteOffset: 4 * index, as: Float.self)
         }
       })
   }

@@ -69,13 +69,10 @@ import Testing
   /// A bell of 20 steps has log₂(20 √(2πe)) = 6.37 bits.
   @Test(arguments: WeightCoder.Turns.allCases)
   func aBellTakesTheBitsThatItHas(turns: WeightCoder.Turns) throws {
-    var state: UInt64 = 1
-    func uniform() -> Double {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return (Double(state >> 11) + 0.5) * 0x1p-53
-    }
+    var numbers = RepeatableNumbers(seed: 1)
     let values = (0..<60_000).map { _ in
-      let normal = (-2 * log(uniform())).squareRoot() * cos(2 * .pi * uniform())
+      let radius = (-2 * log(1 - numbers.fraction())).squareRoot()
+      let normal = radius * cos(2 * .pi * numbers.fraction())
       return Int8(clamping: Int((normal * 20).rounded()))
     }
     let shape = try Shape([20, 3000])
