@@ -93,14 +93,13 @@ final class PartObserver {
   func merge(_ sketch: PartSketch) throws(ModelError) {
     try calibration.merge(sketch.calibration)
     guard sharesOutNoise else { return }
-    for sample in try sketch.samples(of: prepared) { drawn.offer(sample) }
+    drawn.offer(try sketch.samples(of: prepared))
   }
 
   func observe(_ sample: Sample) throws(ModelError) {
     let inputs = try during("calibrating '\(part.name)' with '\(sample.name)'") {
       () throws(ModelError) in try prepared.ordered(sample.inputs)
     }
-    drawn.offer(inputs)
     waiting.append(inputs)
     let bytes = waiting.reduce(0) { $0 + $1.reduce(0) { $0 + $1.byteCount } }
     if waiting.count >= Self.fewest * threads, bytes >= Self.bytesTogether {
@@ -122,6 +121,7 @@ final class PartObserver {
   private func observeWaiting() throws(ModelError) {
     let samples = waiting
     waiting = []
+    drawn.offer(samples)
     try during("calibrating '\(part.name)'") { () throws(ModelError) in
       try calibration.observe(samples: samples)
     }

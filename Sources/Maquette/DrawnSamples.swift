@@ -8,13 +8,17 @@ struct DrawnSamples {
 
   init(most: Int) { self.most = most }
 
-  mutating func offer(_ inputs: [Tensor]) {
+  mutating func offer(_ samples: [[Tensor]]) {
     guard most > 0 else { return }
-    let digest = inputs.map { Digest(of: $0).description }.joined()
-    let place = drawn.firstIndex { $0.digest > digest } ?? drawn.count
-    guard place < most else { return }
-    drawn.insert((digest, inputs), at: place)
-    if drawn.count > most { drawn.removeLast() }
+    let digests = concurrently(samples.count) { index in
+      samples[index].map { Digest(of: $0).description }.joined()
+    }
+    for (digest, inputs) in zip(digests, samples) {
+      let place = drawn.firstIndex { $0.digest > digest } ?? drawn.count
+      guard place < most else { continue }
+      drawn.insert((digest, inputs), at: place)
+      if drawn.count > most { drawn.removeLast() }
+    }
   }
 
   /// A tensor for each input, in order.

@@ -60,13 +60,22 @@ struct SampleFolder {
     }
   }
 
-  /// Calls `body` with one sample after the other; only one is in memory.
+  /// Calls `body` with one sample after the other; only a few are in memory.
   func forEach(
     _ ports: SamplePorts, _ body: (Sample) throws(ModelError) -> Void
   ) throws(ModelError) {
     for set in sets { try body(try testDataSet(set, ports)) }
-    for archive in archives { try body(try archived(archive, ports)) }
+    for start in stride(from: 0, to: archives.count, by: Self.readTogether) {
+      let names = archives[start..<min(start + Self.readTogether, archives.count)]
+      let samples = try concurrently(names.count) { (index) throws(ModelError) in
+        try archived(names[start + index], ports)
+      }
+      for sample in samples { try body(sample) }
+    }
   }
+
+  /// Archives that are read at a time.
+  private static let readTogether = 4
 
   /// Every sample at once, for folders of goldens.
   func samples(_ ports: SamplePorts, limit: Int = .max) throws(ModelError) -> [Sample] {

@@ -86,12 +86,9 @@ enum GroupCoder {
 
   /// The shortest form by any size of groups; nil where most groups have nothing in common.
   static func encode(_ tensors: [Tensor]) throws(ModelError) -> [UInt8]? {
-    var best: [UInt8]?
-    for size in sizes {
-      guard let stored = try encode(tensors, size: size) else { continue }
-      if stored.count < best?.count ?? .max { best = stored }
-    }
-    return best
+    try concurrently(sizes.count) { (index) throws(ModelError) in
+      try encode(tensors, size: sizes[index])
+    }.compactMap(\.self).min { $0.count < $1.count }
   }
 
   private static func encode(_ tensors: [Tensor], size: Int) throws(ModelError) -> [UInt8]? {

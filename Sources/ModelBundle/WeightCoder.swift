@@ -126,8 +126,10 @@ enum WeightCoder {
     var symbols: [UInt8] = []
     symbols.reserveCapacity(tensors.reduce(0) { $0 + $1.count })
     var runs: [(distribution: UInt8, count: Int)] = []
-    for tensor in tensors {
-      let choice = try distributions(of: tensor)
+    let choices = try concurrently(tensors.count) { (index) throws(ModelError) in
+      try distributions(of: tensors[index])
+    }
+    for (tensor, choice) in zip(tensors, choices) {
       let bytes = tensor.bytes
       stored.append(choice.axis)
       stored += choice.numbers
@@ -259,15 +261,19 @@ enum WeightCoder {
           words.append(UInt16(truncatingIfNeeded: state))
           state >>= 16
         }
-        states[lane] =
-          (state / frequency) << UInt64(WeightDistribution.bits) + state % frequency + start
+        // A state has 32 bits, which are divided sooner than 64.
+        let (whole, rest) = UInt32(state).quotientAndRemainder(dividingBy: UInt32(frequency))
+        states[lane] = UInt64(whole) << UInt64(WeightDistribution.bits) + UInt64(rest) + start
       }
       end -= run.count
     }
     var stored: [UInt8] = []
     stored.reserveCapacity(4 * lanes + 2 * words.count)
     for state in states { for byte in 0..<4 { stored.append(UInt8(state >> (8 * byte) & 0xFF)) } }
-    for word in words.reversed() { stored += [UInt8(word & 0xFF), UInt8(word >> 8)] }
+    for word in words.reversed() {
+      stored.append(UInt8(word & 0xFF))
+      stored.append(UInt8(word >> 8))
+    }
     return stored
   }
 }

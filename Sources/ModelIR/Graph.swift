@@ -117,6 +117,15 @@ package struct Graph: Sendable {
     return made
   }
 
+  /// Appends a node of `other` as it was typed there: `operands` are values with the facts that its own have.
+  mutating func append(_ node: Node, of other: Graph, to operands: [ValueID?]) -> [ValueID] {
+    let index = nodes.count
+    let made = node.outputs.map { addValue(other[$0].name, other.fact($0), producer: index) }
+    nodes.append(
+      Node(name: node.name, op: node.op, inputs: operands, outputs: made, origin: node.origin))
+    return made
+  }
+
   /// Appends an operator with one output.
   package mutating func appendOne(
     _ op: any Operator, named name: String, to operands: [ValueID?], origin: String = "",

@@ -185,10 +185,8 @@ extension Graph {
       map[index] = new.addConstant(constant, named: value.name)
     }
     for node in nodes where node.outputs.contains(where: { live.contains($0) }) {
-      let made = try new.append(
-        node.op, named: node.name, to: node.inputs.map { $0.flatMap { map[$0.index] } },
-        origin: node.origin, outputNames: node.outputs.map { self[$0].name },
-        quantizedAs: quantizations(of: node), isChecked: true)
+      let made = new.append(
+        node, of: self, to: node.inputs.map { $0.flatMap { map[$0.index] } })
       for (old, id) in zip(node.outputs, made) { map[old.index] = id }
     }
     for output in outputs {

@@ -17,6 +17,10 @@
 #define CK_FLOAT_VECTOR 32
 #define CK_FUSED
 
+/* Pairs of 16-bit numbers, whose products are added to 32 bits. */
+#define CK_PAIRS __m256i
+#define CK_PAIRS_ADD(sums, a, b) _mm256_add_epi32(sums, _mm256_madd_epi16(a, b))
+
 #define CK_ROWS 6
 #define CK_K_UNIT 2
 #define CK_WEIGHT_SHIFT 0

@@ -17,6 +17,10 @@
 #define CK_FLOAT_VECTOR 64
 #define CK_FUSED
 
+/* Pairs of 16-bit numbers, whose products are added to 32 bits. */
+#define CK_PAIRS __m512i
+#define CK_PAIRS_ADD(sums, a, b) _mm512_dpwssd_epi32(sums, a, b)
+
 #define CK_ROWS 12
 #define CK_K_UNIT 4
 #define CK_WEIGHT_SHIFT 128
