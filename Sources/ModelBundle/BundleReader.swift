@@ -245,12 +245,13 @@ package struct BundleReader: Sendable {
     }
   }
 
-  /// Fills `content` with what section `index` holds.
+  /// Fills `content` with what section `index` holds, with more memory to work in.
   private func unpack(
-    _ index: Int, _ frame: UnsafeRawBufferPointer, into content: UnsafeMutableRawBufferPointer
+    _ index: Int, _ frame: UnsafeRawBufferPointer, into content: UnsafeMutableRawBufferPointer,
+    _ scratch: ScratchMemory
   ) throws(ModelError) {
     let section = header.sections[index]
-    try section.coding.unpack(frame, entries(of: index), into: content)
+    try section.coding.unpack(frame, entries(of: index), into: content, scratch)
     guard Digest(of: UnsafeRawBufferPointer(content)) == section.digest else {
       throw ModelError(.integrityFailure, "B17: the content does not have the header's digest")
     }
@@ -266,7 +267,7 @@ package struct BundleReader: Sendable {
     return try withFrame(index, scratch) { (frame) throws(ModelError) in
       var content = [UInt8](repeating: 0, count: section.byteCount)
       try content.withUnsafeMutableBufferPointer { (buffer) throws(ModelError) in
-        try unpack(index, frame, into: UnsafeMutableRawBufferPointer(buffer))
+        try unpack(index, frame, into: UnsafeMutableRawBufferPointer(buffer), scratch.next)
       }
       return content
     }
@@ -327,7 +328,7 @@ package struct BundleReader: Sendable {
     ) throws(ModelError) {
       try during("reading \(reader.title)") { () throws(ModelError) in
         try reader.withFrame(section, scratch) { (frame) throws(ModelError) in
-          try reader.unpack(section, frame, into: content)
+          try reader.unpack(section, frame, into: content, scratch.next)
         }
       }
     }
@@ -341,7 +342,7 @@ package struct BundleReader: Sendable {
       let entry = header.tensors[members[0]]
       let tensor = try withFrame(section, scratch) { (frame) throws(ModelError) in
         try Tensor(entry.element, entry.shape) { (out) throws(ModelError) in
-          try unpack(section, frame, into: out)
+          try unpack(section, frame, into: out, scratch.next)
         }
       }
       made = [(members[0], tensor)]

@@ -1,3 +1,4 @@
+import ModelKernels
 import TensorCore
 
 /// How the content of a section is packed (`B11`, `B28`, `B29`, `B53`, `B71`, `B80`). Before version 3 it is always ``zstd``.
@@ -107,10 +108,10 @@ package enum SectionCoding: String, Sendable, CaseIterable {
     try ZstdFrame.check(stored, size: size, windowLog: windowLog)
   }
 
-  /// Fills `content`, which holds tensors of these types, exactly.
+  /// Fills `content`, which holds tensors of these types, exactly, with more memory to work in.
   func unpack(
     _ stored: UnsafeRawBufferPointer, _ entries: [BundleHeader.Entry],
-    into content: UnsafeMutableRawBufferPointer
+    into content: UnsafeMutableRawBufferPointer, _ scratch: ScratchMemory
   ) throws(ModelError) {
     switch self {
     case .zstd, .header: try ZstdFrame.decompress(stored, into: content)
@@ -119,15 +120,9 @@ package enum SectionCoding: String, Sendable, CaseIterable {
     case .groups: try GroupCoder.decode(stored, entries.map(\.shape), into: content)
     case .planes:
       let width = entries.first?.element.byteCount ?? 1
-      let planes = UnsafeMutableRawBufferPointer.allocate(byteCount: content.count, alignment: 64)
-      defer { planes.deallocate() }
+      let planes = scratch.buffer(content.count)
       try ZstdFrame.decompress(stored, into: planes)
-      let elements = content.count / width
-      for byte in 0..<width {
-        for element in 0..<elements {
-          content[element &* width &+ byte] = planes[byte &* elements &+ element]
-        }
-      }
+      KernelTier.joinPlanes(UnsafeRawBufferPointer(planes), width: width, to: content)
     }
   }
 }

@@ -2,7 +2,7 @@ import CKernels
 
 extension FloatConvolution {
   /// How parts that read one set of weights are computed.
-  enum Way: Sendable {
+  enum Way: Int, Sendable {
     /// A product for each element of the kernel.
     case direct
     /// Fewer products, of sums (`winograd_f32`).

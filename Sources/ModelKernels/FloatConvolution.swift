@@ -14,19 +14,11 @@ package struct FloatConvolution: Sendable {
     case function(UnaryFunction, Float = 0, Float = 0)
   }
 
-  /// Weights of one set of output channels: [channels][taps, pixels and channels as the parts read them].
-  package struct Weights: Sendable {
-    package let values: [Float]
-    package let channels: Int
-
-    package init(_ values: [Float], channels: Int) {
-      self.values = values
-      self.channels = channels
-    }
-  }
-
-  /// Makes the sets of weights, with memory to work in.
-  package typealias MakeWeights = @Sendable (ScratchMemory) throws(ModelError) -> [Weights]
+  /// Makes the sets of weights, with memory to work in, and hands on what it has made: the number of a set, the first of the channels,
+  /// which a block of channels starts with, and their weights.
+  package typealias MakeWeights =
+    @Sendable (ScratchMemory, _ pack: (Int, Int, WeightRows<Float>) -> Void) throws(ModelError) ->
+    Void
 
   private let tier: KernelTier
   private let parts: [ConvolutionPart]
@@ -49,13 +41,15 @@ package struct FloatConvolution: Sendable {
   ///   - channels: output channels of each set of weights.
   ///   - isFused: sums need not be those of `Q29`: products are not rounded before they are added where the tier
   ///     can, and there may be fewer of them.
+  ///   - origin: of the weights.
   package init(
     tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int],
-    activation: Activation, isFused: Bool, weights: @escaping MakeWeights
+    activation: Activation, isFused: Bool, origin: WeightOrigin? = nil,
+    weights: @escaping MakeWeights
   ) {
     self.init(
       tier: tier, threads: threads, parts: parts, channels: channels, activation: activation,
-      isFused: isFused, given: weights)
+      isFused: isFused, origin: origin, given: weights)
   }
 
   /// A convolution whose weights are packed before each run.
@@ -67,12 +61,12 @@ package struct FloatConvolution: Sendable {
   ) {
     self.init(
       tier: tier, threads: threads, parts: parts, channels: channels, activation: activation,
-      isFused: isFused, given: nil)
+      isFused: isFused, origin: nil, given: nil)
   }
 
   private init(
     tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int],
-    activation: Activation, isFused: Bool, given weights: MakeWeights?
+    activation: Activation, isFused: Bool, origin: WeightOrigin?, given weights: MakeWeights?
   ) {
     self.tier = tier
     self.parts = parts
@@ -88,9 +82,16 @@ package struct FloatConvolution: Sendable {
     }
     self.sets = sets
     packed = weights.map { weights in
-      PackedWeights(byteCount: sets.byteCount) { (target, scratch) throws(ModelError) in
-        for (index, set) in try weights(scratch).enumerated() {
-          FloatConvolution.pack(set, index, sets, ways[index].pack(table), to: target)
+      PackedWeights(
+        byteCount: sets.byteCount,
+        identity: origin.map { origin in
+          PackedWeights.Identity(
+            origin: origin,
+            order: zip(sets.extents, ways).flatMap { [$0.channels, $0.taps, $0.run, $1.rawValue] })
+        }
+      ) { (target, scratch) throws(ModelError) in
+        try weights(scratch) { index, first, rows in
+          FloatConvolution.pack(rows, index, first, sets, ways[index], table, to: target)
         }
       }
     }
@@ -100,21 +101,24 @@ package struct FloatConvolution: Sendable {
     scratchByteCount = schedule.workerByteCount * threads
   }
 
-  /// Packs set `index` of weights for a run, into memory of ``packedByteCount`` bytes, aligned for kernels.
-  package func pack(_ weights: Weights, _ index: Int, to target: UnsafeMutableRawPointer) {
-    FloatConvolution.pack(weights, index, sets, ways[index].pack(tier.table), to: target)
+  /// Packs weights of set `index`, from channel `first` on, for a run, into memory of ``packedByteCount`` bytes, aligned for kernels.
+  package func pack(
+    _ rows: WeightRows<Float>, _ index: Int, _ first: Int, to target: UnsafeMutableRawPointer
+  ) {
+    FloatConvolution.pack(rows, index, first, sets, ways[index], tier.table, to: target)
   }
 
   private static func pack(
-    _ weights: Weights, _ index: Int, _ sets: ConvolutionPart.WeightSets,
-    _ pack: ck_conv_f32_pack_fn, to target: UnsafeMutableRawPointer
+    _ rows: WeightRows<Float>, _ index: Int, _ first: Int, _ sets: ConvolutionPart.WeightSets,
+    _ way: Way, _ table: ck_kernels, to target: UnsafeMutableRawPointer
   ) {
-    let (_, taps, run) = sets.extents[index]
-    precondition(weights.values.count == weights.channels * taps * run, "weights of the taps")
-    weights.values.withUnsafeBufferPointer { values in
-      guard let start = values.baseAddress else { return }
-      pack(start, weights.channels, taps, run, target + sets.offsets[index])
-    }
+    let set = sets.extents[index]
+    precondition(
+      first % IntegerConvolution.channelBlock == 0 && first + rows.channels <= set.channels)
+    guard let start = rows.start(of: set.taps * set.run) else { return }
+    way.pack(table)(
+      start, rows.steps, rows.channels, set.taps, set.run,
+      target + sets.offsets[index] + way.packedByteCount(table)(first, set.taps, set.run))
   }
 
   /// Computes every part. Positions outside the image read +0.

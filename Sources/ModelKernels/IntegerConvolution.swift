@@ -4,37 +4,12 @@ import TensorCore
 /// Convolutions, matrix products and the phases of transposed convolutions over int8 images, packed for
 /// one tier and split for one number of threads: acc[o][c] = folded[c] + Σ x · w[c], then the epilogue.
 package struct IntegerConvolution: Sendable {
-  /// Weights of one set of output channels: [channels][taps, pixels and channels as the parts read them], and their
-  /// folded biases (`Q12`).
-  package struct Weights: Sendable {
-    package let values: [Int8]
-    package let folded: [Int32]
-
-    package init(_ values: [Int8], folded: [Int32]) {
-      self.values = values
-      self.folded = folded
-    }
-
-    /// - Parameter biases: one for each row of weights, into which the zero point's share is folded.
-    package init(_ values: [Int8], biases: ArraySlice<Int32>, zeroPoint: Int32) {
-      let k = values.count / max(biases.count, 1)
-      let folded = values.withUnsafeBufferPointer { values in
-        biases.enumerated().map { row, bias in
-          var sum: Int32 = 0
-          for weight in UnsafeBufferPointer(rebasing: values[row * k..<(row + 1) * k]) {
-            sum &+= Int32(weight)
-          }
-          return bias &- zeroPoint &* sum
-        }
-      }
-      self.init(values, folded: folded)
-    }
-  }
-
   /// Makes the sets of weights, with memory to work in, and hands on what it has made: the number of a set, the first of the channels,
-  /// which a block of channels starts with, and their weights.
+  /// which a block of channels starts with, their weights, and a bias for each.
   package typealias MakeWeights =
-    @Sendable (ScratchMemory, _ pack: (Int, Int, Weights) -> Void) throws(ModelError) -> Void
+    @Sendable (
+      ScratchMemory, _ pack: (Int, Int, WeightRows<Int8>, ArraySlice<Int32>) -> Void
+    ) throws(ModelError) -> Void
 
   /// Channels that are packed together.
   package static let channelBlock = Int(CK_CHANNEL_BLOCK)
@@ -56,7 +31,7 @@ package struct IntegerConvolution: Sendable {
 
   /// - Parameters:
   ///   - channels: output channels of each set of weights.
-  ///   - pad: what positions outside the image read: the input's zero point.
+  ///   - pad: the input's zero point: what positions outside the image read. Its share is folded into the biases (`Q12`).
   package init(
     tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int], pad: Int8,
     epilogue: KernelEpilogue, weights: @escaping MakeWeights
@@ -71,17 +46,16 @@ package struct IntegerConvolution: Sendable {
     self.sets = sets
     packed = PackedWeights(byteCount: sets.byteCount) { (target, scratch) throws(ModelError) in
       var left = sets.extents.reduce(0) { $0 + $1.channels }
-      try weights(scratch) { index, first, given in
+      try weights(scratch) { index, first, rows, biases in
         let set = sets.extents[index]
-        let channels = given.folded.count
         precondition(
-          first % IntegerConvolution.channelBlock == 0 && first + channels <= set.channels)
-        precondition(given.values.count == channels * set.taps * set.run, "weights of the taps")
-        left -= channels
-        given.values.withUnsafeBufferPointer { values in
-          guard let start = values.baseAddress else { return }
+          first % IntegerConvolution.channelBlock == 0 && first + rows.channels <= set.channels)
+        precondition(biases.count == rows.channels, "a bias for each channel")
+        left -= rows.channels
+        guard let start = rows.start(of: set.taps * set.run) else { return }
+        biases.withUnsafeBufferPointer { biases in
           table.conv_s8_pack(
-            start, channels, set.taps, set.run, given.folded,
+            start, rows.steps, rows.channels, set.taps, set.run, biases.baseAddress, Int32(pad),
             target + sets.offsets[index]
               + table.conv_s8_packed_size(first, set.taps, set.run))
         }

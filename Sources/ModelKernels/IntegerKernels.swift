@@ -197,6 +197,19 @@ extension KernelTier {
     table.dequantize_deinterleave(channels, positions, x, pitch, scale, zeroPoint, y)
   }
 
+  /// Fills `y` with elements of `width` bytes from planes of their first bytes, of their second ones, and so on.
+  ///
+  /// - Precondition: there are whole elements, as many in `y`.
+  package static func joinPlanes(
+    _ x: UnsafeRawBufferPointer, width: Int, to y: UnsafeMutableRawBufferPointer
+  ) {
+    precondition(x.count == y.count && width > 0 && x.count % width == 0)
+    guard let from = x.bindMemory(to: UInt8.self).baseAddress,
+      let to = y.bindMemory(to: UInt8.self).baseAddress
+    else { return }
+    ck_join_planes(x.count / width, width, from, to)
+  }
+
   /// Copies `rows` runs of `byteCount` bytes; strides are in bytes.
   package static func copyRows(
     rows: Int, byteCount: Int, _ x: UnsafeRawPointer, stride xStride: Int,

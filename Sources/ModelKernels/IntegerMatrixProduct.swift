@@ -16,8 +16,8 @@ package struct IntegerMatrixProduct: Sendable {
   private let taps: KernelMemory
   /// Pieces of rows into which each product is split.
   private let pieces: Int
-  /// One worker's scratch: packed matrix, folded biases, row terms, the right matrix by columns, the kernel's own.
-  private let places: (folded: Int, rowTerms: Int, turned: Int, kernel: Int, end: Int)
+  /// One worker's scratch: packed matrix, row terms, the kernel's own.
+  private let places: (rowTerms: Int, kernel: Int, end: Int)
   package let scratchByteCount: Int
 
   /// - Parameter starts: first elements of the operands' matrices, one pair for each product.
@@ -36,13 +36,11 @@ package struct IntegerMatrixProduct: Sendable {
     window = KernelWindow(rows: rows, depth: depth, channels: columns)
     taps = window.tapMemory
     pieces = max(1, min(threads / max(starts.count, 1), rows / 48))
-    let folded = alignedByteCount(tier.table.conv_s8_packed_size(columns, 1, depth))
-    let rowTerms = folded + alignedByteCount(4 * columns)
-    let turned = rowTerms + alignedByteCount(4 * rows)
-    let kernel = turned + alignedByteCount(columns * depth)
+    let rowTerms = alignedByteCount(tier.table.conv_s8_packed_size(columns, 1, depth))
+    let kernel = rowTerms + alignedByteCount(4 * rows)
     var call = window.window(taps: taps)
     let end = kernel + alignedByteCount(tier.table.conv_s8_scratch_size(&call, 1, depth, columns))
-    places = (folded, rowTerms, turned, kernel, end)
+    places = (rowTerms, kernel, end)
     scratchByteCount = end * threads
   }
 
@@ -64,16 +62,9 @@ package struct IntegerMatrixProduct: Sendable {
     _ a: UnsafePointer<Int8>, _ b: UnsafePointer<Int8>, output: UnsafeMutableRawPointer,
     _ part: Range<Int>, _ scratch: UnsafeMutableRawPointer
   ) {
-    let folded = (scratch + places.folded).assumingMemoryBound(to: Int32.self)
-    let turned = (scratch + places.turned).assumingMemoryBound(to: Int8.self)
-    tier.transpose(rows: depth, columns: columns, b, row: columns, to: turned, row: depth)
-    if zeroPoints.a != 0 {
-      tier.rowSums(rows: columns, columns: depth, turned, row: depth, to: folded)
-      for column in 0..<columns { folded[column] &*= 0 &- zeroPoints.a }
-    } else {
-      folded.update(repeating: 0, count: columns)
-    }
-    tier.table.conv_s8_pack(turned, columns, 1, depth, folded, scratch)
+    tier.table.conv_s8_pack(
+      b, ck_weight_steps(channel_step: 1, step: columns), columns, 1, depth, nil, zeroPoints.a,
+      scratch)
     var rowTerms: UnsafePointer<Int32>?
     if zeroPoints.b != 0 {
       let terms = (scratch + places.rowTerms).assumingMemoryBound(to: Int32.self)

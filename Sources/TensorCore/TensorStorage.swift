@@ -122,6 +122,13 @@ package final class ScratchMemory {
       ?? .init(start: nil, count: 0)
   }
 
+  /// The same for elements.
+  package func buffer<Element>(of _: Element.Type, _ count: Int) -> UnsafeMutableBufferPointer<
+    Element
+  > {
+    buffer(count * MemoryLayout<Element>.stride).bindMemory(to: Element.self)
+  }
+
   /// More memory, for who is called by the one that has this.
   package private(set) lazy var next = ScratchMemory(least: least)
 }

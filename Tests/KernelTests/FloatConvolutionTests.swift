@@ -1,4 +1,6 @@
 import ModelKernels
+import Synchronization
+import TensorCore
 import Testing
 
 /// One convolution of floats with everything that the kernel can do, drawn from a seed.
@@ -125,8 +127,16 @@ private struct Problem {
           window: window, residualStride: window.outputStride, tapPixels: pixels,
           tapChannels: channels)
       ], channels: [filters], activation: activation, isFused: isFused
-    ) { [weights, filters] _ in
-      [.init(weights, channels: filters)]
+    ) { [weights, filters, k] (_, pack) throws(ModelError) in
+      // Weights of some threads come element by element.
+      if threads > 1 {
+        let turned = (0..<weights.count).map { weights[$0 % filters * k + $0 / filters] }
+        turned.withUnsafeBufferPointer {
+          pack(0, 0, WeightRows(byElement: $0, channels: filters))
+        }
+      } else {
+        weights.withUnsafeBufferPointer { pack(0, 0, WeightRows($0, channels: filters)) }
+      }
     }
     try PackedWeights.pack(convolution.packed.map { [$0] } ?? [])
     let scratch = KernelMemory(byteCount: convolution.scratchByteCount) { _ in }
@@ -205,5 +215,45 @@ private struct Problem {
         #expect(isClose, "\(tier), seed \(seed)")
       }
     }
+  }
+
+  /// How often weights were made.
+  private final class Count: Sendable {
+    let value = Mutex(0)
+  }
+
+  @Test func weightsThatLayersShareArePackedOnce() throws {
+    var samples = Samples(4)
+    let (depth, channels) = (40, 33)
+    let shape = try Shape([depth, channels])
+    let weights = Tensor(shape, samples.floats(shape.count, -1...1))
+    let x = KernelMemory(samples.floats(depth, -1...1))
+    let count = Count()
+    let layers = [0, 0, 1].map { form in
+      FloatConvolution(
+        tier: .best, threads: 1,
+        parts: [ConvolutionPart(rows: 1, depth: depth, channels: channels)], channels: [channels],
+        activation: .none, isFused: false, origin: WeightOrigin(weights, form: [form])
+      ) { (scratch, pack) throws(ModelError) in
+        count.value.withLock { $0 += 1 }
+        try weights.withFloats(scratch) {
+          pack(
+            0, 0,
+            form == 0
+              ? WeightRows(byElement: $0, channels: channels) : WeightRows($0, channels: channels))
+        }
+      }
+    }
+    try PackedWeights.pack(layers.compactMap(\.packed))
+    #expect(count.value.withLock { $0 } == 2)
+    let made = layers.map { layer in
+      let scratch = KernelMemory(byteCount: layer.scratchByteCount) { _ in }
+      var y = [Float](repeating: 0, count: channels)
+      layer.run(
+        input: x.elements(of: Float.self), output: &y, bias: nil, residual: nil, slopes: nil,
+        scratch: scratch.address, pool: ThreadPool(threads: 1))
+      return y
+    }
+    #expect(made[0] == made[1] && made[0] != made[2])
   }
 }

@@ -10,7 +10,7 @@ private struct Problem {
   var filters: Int
   var input: [Int8]
   var weights: [Int8]
-  var folded: [Int32]
+  var biases: [Int32]
   var rowBias: [Int32]?
   var residual: [Int8]?
   var residualFloats: [Float]?
@@ -76,7 +76,7 @@ private struct Problem {
     input = samples.bytes(size.product * (channels + extra), pattern)
     let depth = taps.count * pixels * channels
     weights = samples.bytes(filters * depth, pattern)
-    folded = (0..<filters).map { _ in Int32(samples.integer(-50_000...50_000)) }
+    biases = (0..<filters).map { _ in Int32(samples.integer(-50_000...50_000)) }
     let positions = window.outputSize.product
     if samples.flag() {
       rowBias = (0..<positions).map { _ in Int32(samples.integer(-9_000...9_000)) }
@@ -144,8 +144,10 @@ private struct Problem {
             }
           }
           for c in 0..<filters {
-            var sum = Int(folded[c]) + Int(rowBias?[row] ?? 0)
-            for (i, value) in values.enumerated() { sum += value * Int(weights[c * k + i]) }
+            var sum = Int(biases[c]) + Int(rowBias?[row] ?? 0)
+            for (i, value) in values.enumerated() {
+              sum += (value - Int(pad)) * Int(weights[c * k + i])
+            }
             let at = d * residualStride.d + h * residualStride.h + w * residualStride.w + c
             let t = finish(Int32(sum), channel: c, residualAt: at)
             let stride = window.outputStride
@@ -190,8 +192,18 @@ private struct Problem {
       window: window, residualStride: residualStride, tapPixels: pixels, tapChannels: channels)
     let convolution = IntegerConvolution(
       tier: tier, threads: threads, parts: [part], channels: [filters], pad: pad, epilogue: epilogue
-    ) { [weights, folded] (_, pack) throws(ModelError) in
-      pack(0, 0, .init(weights, folded: folded))
+    ) { [weights, biases, filters, k] (_, pack) throws(ModelError) in
+      // Weights of some threads come element by element.
+      if threads > 1 {
+        let turned = (0..<weights.count).map { weights[$0 % filters * k + $0 / filters] }
+        turned.withUnsafeBufferPointer {
+          pack(0, 0, WeightRows(byElement: $0, channels: filters), biases[...])
+        }
+      } else {
+        weights.withUnsafeBufferPointer {
+          pack(0, 0, WeightRows($0, channels: filters), biases[...])
+        }
+      }
     }
     try PackedWeights.pack([convolution.packed])
     let scratch = KernelMemory(byteCount: convolution.scratchByteCount) { _ in }

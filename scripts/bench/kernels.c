@@ -85,7 +85,7 @@ static double convolution(const ck_kernels *kernels, const problem *p) {
   for (size_t i = 0; i < n; i++) {
     multiplier[i] = 1e-4f;
   }
-  kernels->conv_s8_pack(weights, n, taps_count, run, folded, packed);
+  kernels->conv_s8_pack(weights, (ck_weight_steps){k, 1}, n, taps_count, run, folded, 0, packed);
   for (size_t i = 1; i < copies; i++) {
     memcpy(packed + i * step, packed, packed_size);
   }

@@ -100,13 +100,20 @@ typedef size_t (*ck_conv_packed_size_fn)(size_t channels, size_t taps, size_t ru
  * call needs its own. */
 typedef size_t (*ck_conv_scratch_size_fn)(const ck_window *_Nonnull window, size_t tap_pixels, size_t tap_channels, size_t channels);
 
-/* Packs w[channels][taps][run] with folded[c] (NULL: zeros), for this tier only. run = tap_pixels * tap_channels. `packed` is aligned
- * to CK_BUFFER_ALIGNMENT. */
-typedef void (*ck_conv_s8_pack_fn)(const int8_t *_Nonnull w, size_t channels, size_t taps, size_t run,
-                                   const int32_t *_Nullable folded, void *_Nonnull packed);
+/* Where weights lie before they are packed: element i < taps * run of channel c is w[c * channel_step + i * step]. One of the steps is 1. */
+typedef struct ck_weight_steps {
+  size_t channel_step;
+  size_t step;
+} ck_weight_steps;
 
-/* Packs w[channels][taps][run], for this tier only. */
-typedef void (*ck_conv_f32_pack_fn)(const float *_Nonnull w, size_t channels, size_t taps, size_t run, void *_Nonnull packed);
+/* Packs weights for this tier only; run = tap_pixels * tap_channels. folded[c] = bias[c] - zero * sum(w[c]), modulo 2^32 (Q12); bias NULL:
+ * zeros. `packed` is aligned to CK_BUFFER_ALIGNMENT. */
+typedef void (*ck_conv_s8_pack_fn)(const int8_t *_Nonnull w, ck_weight_steps steps, size_t channels, size_t taps, size_t run,
+                                   const int32_t *_Nullable bias, int32_t zero, void *_Nonnull packed);
+
+/* Packs weights for this tier only. */
+typedef void (*ck_conv_f32_pack_fn)(const float *_Nonnull w, ck_weight_steps steps, size_t channels, size_t taps, size_t run,
+                                    void *_Nonnull packed);
 
 /* Computes output positions [row_first, row_last) and channels [channel_first, channel_last). channel_first is a multiple of
  * CK_CHANNEL_BLOCK; channel_last is one too or the number of channels that was packed. Calls with disjoint ranges may run

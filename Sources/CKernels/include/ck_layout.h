@@ -21,6 +21,9 @@ typedef void (*ck_quantize_interleave_fn)(size_t channels, size_t positions, con
 typedef void (*ck_dequantize_deinterleave_fn)(size_t channels, size_t positions, const int8_t *_Nonnull x, size_t pitch,
                                               float scale, int32_t zero, float *_Nonnull y);
 
+/* y[i * width + j] = x[j * count + i] for i < count and j < width: elements from planes of their first bytes, of their second ones, and so on. */
+void ck_join_planes(size_t count, size_t width, const uint8_t *_Nonnull x, uint8_t *_Nonnull y);
+
 /* Copies `rows` runs of `bytes` bytes; strides are in bytes. The runs do not overlap. */
 void ck_copy_rows(size_t rows, size_t bytes, const void *_Nonnull x, ptrdiff_t x_row, void *_Nonnull y, ptrdiff_t y_row);
 

@@ -28,7 +28,10 @@ extension Convolution: IntegerPlannedOperator {
   ) -> PlannedKernel {
     let (channels, taps) = (geometry.outputChannels, geometry.window.kernelCount)
     let rows = integers.weights.withElements(of: Int8.self) { Array($0) }
-    let folded = integers.packable(rows: rows, channels: 0..<channels).folded
+    let folded = (0..<channels).map { channel in
+      let sum = rows[channel * taps..<(channel + 1) * taps].reduce(0) { $0 &+ Int32($1) }
+      return integers.bias[channel] &- integers.layer.input.zeroPoint &* sum
+    }
     var weights = rows
     for channel in 0..<channels {
       for tap in 0..<taps { weights[tap * channels + channel] = rows[channel * taps + tap] }

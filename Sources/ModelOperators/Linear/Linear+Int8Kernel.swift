@@ -13,26 +13,21 @@ extension Linear: IntegerPlannedOperator {
     let part = ConvolutionPart(rows: x.count(0..<x.rank - 1), depth: k, channels: n)
     return PlannedKernel(
       IntegerConvolution(
-        tier: request.tier, threads: request.threads, parts: [part], channels: [n], pad: 0,
+        tier: request.tier, threads: request.threads, parts: [part], channels: [n],
+        pad: Int8(truncatingIfNeeded: integers.layer.input.zeroPoint),
         epilogue: integers.layer.epilogue.kernel
       ) { (scratch, pack) throws(ModelError) in
-        let rows = try integers.weights.withElements(of: Int8.self, scratch) {
-          filtersFirst($0, k: k, n: n)
+        try integers.weights.withElements(of: Int8.self, scratch) { values in
+          pack(0, 0, rows(values, channels: n), integers.bias[...])
         }
-        pack(0, 0, integers.packable(rows: rows, channels: 0..<n))
       }, layout: .rowMajor, keepsReal: integers.layer.epilogue.keepsReal)
   }
 
-  /// W as one row of `k` for each of the `n` output channels.
-  func filtersFirst<Element>(
-    _ weights: UnsafeBufferPointer<Element>, k: Int, n: Int
-  ) -> [Element] {
-    guard !transposeWeight else { return Array(weights) }
-    return [Element](unsafeUninitializedCapacity: n * k) { rows, count in
-      count = n * k
-      for channel in 0..<n {
-        for i in 0..<k { rows[channel &* k &+ i] = weights[i &* n &+ channel] }
-      }
-    }
+  /// W, of `channels` output channels, as it lies.
+  func rows<Element>(
+    _ weights: UnsafeBufferPointer<Element>, channels: Int
+  ) -> WeightRows<Element> {
+    transposeWeight
+      ? WeightRows(weights, channels: channels) : WeightRows(byElement: weights, channels: channels)
   }
 }

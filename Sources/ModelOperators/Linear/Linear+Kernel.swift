@@ -24,10 +24,10 @@ extension Linear: PlannedOperator {
         FloatConvolution(
           tier: request.tier, threads: request.threads,
           parts: [ConvolutionPart(rows: m, depth: k, channels: n)], channels: [n],
-          activation: activation, isFused: !request.isExact
-        ) { (scratch) throws(ModelError) in
-          let rows = try values.withFloats(scratch) { filtersFirst($0, k: k, n: n) }
-          return [FloatConvolution.Weights(rows, channels: n)]
+          activation: activation, isFused: !request.isExact,
+          origin: WeightOrigin(values, form: [transposeWeight ? 1 : 0])
+        ) { (scratch, pack) throws(ModelError) in
+          try values.withFloats(scratch) { pack(0, 0, rows($0, channels: n)) }
         }, epilogue, layout: .rowMajor)
     }
     return FloatProduct(m: m, n: n, k: k, transposeB: transposeWeight, request).kernel(epilogue) {

@@ -147,17 +147,17 @@ private struct GateProduct: Sendable {
     convolution = IntegerConvolution(
       tier: request.tier, threads: request.threads,
       parts: [.init(window: window, tapChannels: k)],
-      channels: [gates], pad: 0,
+      channels: [gates], pad: Int8(truncatingIfNeeded: input.zeroPoint),
       epilogue: KernelEpilogue(
         multipliers: scales.map { input.scale * $0 }, residual: bias == nil ? nil : .float32,
         output: .float32)
     ) { (_, pack) throws(ModelError) in
-      let values = weights.withElements(of: Int8.self) {
-        Array($0[direction * gates * k..<(direction + 1) * gates * k])
+      weights.withElements(of: Int8.self) {
+        let own = UnsafeBufferPointer(
+          rebasing: $0[direction * gates * k..<(direction + 1) * gates * k])
+        let none = [Int32](repeating: 0, count: gates)
+        pack(0, 0, WeightRows(own, channels: gates), none[...])
       }
-      let none = [Int32](repeating: 0, count: gates)
-      pack(
-        0, 0, IntegerConvolution.Weights(values, biases: none[...], zeroPoint: input.zeroPoint))
     }
   }
 

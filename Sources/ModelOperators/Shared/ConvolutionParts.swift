@@ -75,19 +75,48 @@ struct ConvolutionParts: Sendable {
     }
   }
 
-  /// The rows of `weights` out of `filtersLast`, the weights of so many filters of its group as [filter][kernel element][channel].
-  func rows<Element>(of weights: Weights, filters: Int, from filtersLast: [Element]) -> [Element] {
-    let (depth, kernelCount) = (geometry.groupInputChannels, geometry.window.kernelCount)
-    guard weights.elements != Array(0..<kernelCount) else { return filtersLast }
-    var rows: [Element] = []
-    rows.reserveCapacity(filters * weights.elements.count * depth)
-    for filter in 0..<filters {
-      for element in weights.elements {
-        let from = (filter * kernelCount + element) * depth
-        rows += filtersLast[from..<from + depth]
+  /// Calls `body` with the rows of every set of weights and the filters of its group that they are of: some at a time, so that
+  /// they stay in cache, where each filter has its weights by itself.
+  ///
+  /// - Parameters:
+  ///   - values: the operand.
+  ///   - transpose: of rows, columns, from and to.
+  func forEachRows<Element>(
+    of values: UnsafeBufferPointer<Element>, _ order: WeightOrder, _ scratch: ScratchMemory,
+    transpose: (Int, Int, UnsafePointer<Element>, UnsafeMutablePointer<Element>) -> Void,
+    _ body: (_ set: Int, _ filters: Range<Int>, _ rows: WeightRows<Element>) -> Void
+  ) {
+    let filters = geometry.groupOutputChannels
+    let step = order == .filtersFirst ? IntegerConvolution.channelBlock : filters
+    for group in 0..<geometry.groups {
+      for first in stride(from: 0, to: filters, by: max(step, 1)) {
+        let range = first..<min(first + step, filters)
+        let all = geometry.filtersLast(
+          values, group: group, filters: range, order: order, scratch, transpose: transpose)
+        for (index, own) in weights.enumerated() where own.group == group {
+          let rows = rows(of: own, filters: range.count, from: all, scratch.next)
+          body(index, range, WeightRows(rows, channels: range.count))
+        }
       }
     }
-    return rows
+  }
+
+  /// The rows of `weights` out of `filtersLast`, the weights of so many filters of its group as [filter][kernel element][channel].
+  private func rows<Element>(
+    of weights: Weights, filters: Int, from filtersLast: UnsafeBufferPointer<Element>,
+    _ scratch: ScratchMemory
+  ) -> UnsafeBufferPointer<Element> {
+    let (depth, kernelCount) = (geometry.groupInputChannels, geometry.window.kernelCount)
+    guard weights.elements != Array(0..<kernelCount) else { return filtersLast }
+    let rows = scratch.buffer(of: Element.self, filters * weights.elements.count * depth)
+    guard let x = filtersLast.baseAddress, var y = rows.baseAddress else { return .init(rows) }
+    for filter in 0..<filters {
+      for element in weights.elements {
+        y.update(from: x + (filter * kernelCount + element) * depth, count: depth)
+        y += depth
+      }
+    }
+    return .init(rows)
   }
 }
 
@@ -99,27 +128,28 @@ enum WeightOrder: Sendable {
 }
 
 extension ConvolutionGeometry {
-  /// The weights of some filters of `group` as [filter][kernel element][channel], by way of `transpose(rows, columns,
-  /// from, to)`.
+  /// The weights of some filters of `group` as [filter][kernel element][channel], in place where they lie so, or in `scratch` by way
+  /// of `transpose(rows, columns, from, to)`.
   ///
   /// - Precondition: all filters, where they do not come first.
   func filtersLast<Element>(
     _ weights: UnsafeBufferPointer<Element>, group: Int, filters: Range<Int>, order: WeightOrder,
+    _ scratch: ScratchMemory,
     transpose: (Int, Int, UnsafePointer<Element>, UnsafeMutablePointer<Element>) -> Void
-  ) -> [Element] {
+  ) -> UnsafeBufferPointer<Element> {
     let (all, depth) = (groupOutputChannels, groupInputChannels)
     precondition(order == .filtersFirst || filters == 0..<all, "filters that lie apart")
     let matrices = order == .filtersFirst ? filters.count : 1
     let positions = order == .filtersFirst ? window.kernelCount : all * window.kernelCount
     let (size, each) = (depth * positions, depth * window.kernelCount)
     let first = (group * all + filters.lowerBound) * each
-    precondition(first + filters.count * each <= weights.count, "filters outside the weights")
-    return [Element](unsafeUninitializedCapacity: filters.count * each) { target, made in
-      made = filters.count * each
-      guard let x = weights.baseAddress, let y = target.baseAddress else { return }
-      for matrix in 0..<matrices {
-        transpose(depth, positions, x + first + matrix * size, y + matrix * size)
-      }
+    let own = UnsafeBufferPointer(rebasing: weights[first..<first + filters.count * each])
+    guard depth > 1, positions > 1 else { return own }
+    let target = scratch.buffer(of: Element.self, own.count)
+    guard let x = own.baseAddress, let y = target.baseAddress else { return .init(target) }
+    for matrix in 0..<matrices {
+      transpose(depth, positions, x + matrix * size, y + matrix * size)
     }
+    return .init(target)
   }
 }

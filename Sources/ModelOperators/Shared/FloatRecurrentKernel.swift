@@ -107,13 +107,14 @@ struct FloatRecurrentKernel: Sendable {
       tier: request.tier, threads: threads,
       parts: [
         ConvolutionPart(window: window, outputOffset: range.lowerBound, tapChannels: depth)
-      ], channels: [range.count], activation: .none, isFused: !request.isExact
-    ) { (scratch) throws(ModelError) in
+      ], channels: [range.count], activation: .none, isFused: !request.isExact,
+      origin: WeightOrigin(weights, form: [d, range.lowerBound])
+    ) { (scratch, pack) throws(ModelError) in
       let start = (d * rows + range.lowerBound) * depth
-      let values = try weights.withFloats(scratch) {
-        Array($0[start..<start + range.count * depth])
+      try weights.withFloats(scratch) {
+        let own = UnsafeBufferPointer(rebasing: $0[start..<start + range.count * depth])
+        pack(0, 0, WeightRows(own, channels: range.count))
       }
-      return [FloatConvolution.Weights(values, channels: range.count)]
     }
   }
 

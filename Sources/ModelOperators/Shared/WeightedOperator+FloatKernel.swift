@@ -23,20 +23,14 @@ extension PlannedKernel {
       ? ConvolutionParts(geometry, input: input, output: output)
       : ConvolutionParts(transposed: geometry, input: input, output: output)
     let tier = request.tier
-    @Sendable func sets(_ values: UnsafeBufferPointer<Float>) -> [FloatConvolution.Weights] {
-      let groups = (0..<geometry.groups).map { group in
-        geometry.filtersLast(
-          values, group: group, filters: 0..<geometry.groupOutputChannels, order: order
-        ) {
-          tier.transpose(rows: $0, columns: $1, $2, row: $1, to: $3, row: $0)
-        }
-      }
-      return parts.weights.map {
-        FloatConvolution.Weights(
-          parts.rows(
-            of: $0, filters: geometry.groupOutputChannels, from: groups[$0.group]),
-          channels: geometry.groupOutputChannels)
-      }
+    @Sendable func forEachRows(
+      of values: UnsafeBufferPointer<Float>, _ scratch: ScratchMemory,
+      _ pack: (Int, Int, WeightRows<Float>) -> Void
+    ) {
+      parts.forEachRows(
+        of: values, order, scratch,
+        transpose: { tier.transpose(rows: $0, columns: $1, $2, row: $1, to: $3, row: $0) },
+        { set, filters, rows in pack(set, filters.lowerBound, rows) })
     }
     guard let weight else {
       let convolution = FloatConvolution(
@@ -44,27 +38,34 @@ extension PlannedKernel {
         channels: parts.weights.map { _ in geometry.groupOutputChannels }, activation: activation,
         isFused: !request.isExact)
       let count = try request.operands.required(1).shape.count
-      self.init(convolution, epilogue, layout: .channelsLast, changing: (count, sets))
+      self.init(convolution, epilogue, layout: .channelsLast, changing: (count, forEachRows))
       return
     }
     let convolution = FloatConvolution(
       tier: tier, threads: request.threads, parts: parts.parts,
       channels: parts.weights.map { _ in geometry.groupOutputChannels }, activation: activation,
-      isFused: !request.isExact
-    ) { (scratch) throws(ModelError) in
-      try weight.withFloats(scratch, sets)
+      isFused: !request.isExact,
+      origin: WeightOrigin(
+        weight,
+        form: [order == .filtersFirst ? 0 : 1, geometry.groups] + parts.weights.flatMap(\.elements))
+    ) { (scratch, pack) throws(ModelError) in
+      try weight.withFloats(scratch) { forEachRows(of: $0, scratch.next, pack) }
     }
     self.init(convolution, epilogue, layout: .channelsLast)
   }
 
   /// A layer's kernel: image or rows in, image or rows out, residual (operand 3) like the output.
   ///
-  /// - Parameter changing: where `convolution` has no weights: how many elements operand 1 has, and what makes
-  ///   the sets of weights of them in each run.
+  /// - Parameter changing: where `convolution` has no weights: how many elements operand 1 has, and what hands on
+  ///   the rows of each set of them in each run.
   init(
     _ convolution: FloatConvolution, _ epilogue: FloatEpilogue, layout: Layout,
     changing: (
-      count: Int, sets: @Sendable (UnsafeBufferPointer<Float>) -> [FloatConvolution.Weights]
+      count: Int,
+      forEachRows:
+        @Sendable (
+          UnsafeBufferPointer<Float>, ScratchMemory, (Int, Int, WeightRows<Float>) -> Void
+        ) -> Void
     )? = nil
   ) {
     let scratch = alignedByteCount(convolution.scratchByteCount)
@@ -81,8 +82,8 @@ extension PlannedKernel {
         let packed = frame.scratch + scratch
         let values = UnsafeBufferPointer(
           start: frame.input(1, as: Float.self), count: changing.count)
-        for (index, set) in changing.sets(values).enumerated() {
-          convolution.pack(set, index, to: packed)
+        changing.forEachRows(values, ScratchMemory()) { set, first, rows in
+          convolution.pack(rows, set, first, to: packed)
         }
         weights = UnsafeRawPointer(packed)
       }

@@ -37,11 +37,6 @@ struct LayerIntegers: Sendable {
   let weights: Tensor
   /// One for each output channel; zeros without a bias.
   let bias: [Int32]
-
-  /// Rows of weights, as many as `channels`, with the biases into which the zero point's share is folded (`Q12`).
-  func packable(rows: [Int8], channels: Range<Int>) -> IntegerConvolution.Weights {
-    IntegerConvolution.Weights(rows, biases: bias[channels], zeroPoint: layer.input.zeroPoint)
-  }
 }
 
 extension WeightedOperator {
@@ -75,24 +70,14 @@ extension PlannedKernel {
         epilogue: integers.layer.epilogue.kernel
       ) { (scratch, pack) throws(ModelError) in
         try integers.weights.withElements(of: Int8.self, scratch) { values in
-          for group in 0..<geometry.groups {
-            // Some filters at a time, so that they stay in cache, where each has its weights by itself.
-            let step = order == .filtersFirst ? IntegerConvolution.channelBlock : filters
-            for first in stride(from: 0, to: filters, by: max(step, 1)) {
-              let range = first..<min(first + step, filters)
-              let rows = geometry.filtersLast(values, group: group, filters: range, order: order) {
-                tier.transpose(rows: $0, columns: $1, $2, row: $1, to: $3, row: $0)
-              }
-              for (index, own) in parts.weights.enumerated() where own.group == group {
-                let channels =
-                  range.lowerBound + group * filters..<range.upperBound + group * filters
-                pack(
-                  index, first,
-                  integers.packable(
-                    rows: parts.rows(of: own, filters: range.count, from: rows), channels: channels)
-                )
-              }
-            }
+          parts.forEachRows(
+            of: values, order, scratch.next,
+            transpose: { tier.transpose(rows: $0, columns: $1, $2, row: $1, to: $3, row: $0) }
+          ) { set, range, rows in
+            let first = parts.weights[set].group * filters
+            pack(
+              set, range.lowerBound, rows,
+              integers.bias[first + range.lowerBound..<first + range.upperBound])
           }
         }
       }, layout: .channelsLast, keepsReal: integers.layer.epilogue.keepsReal)

@@ -1,0 +1,31 @@
+import CKernels
+
+/// Weights of some output channels where they lie before they are packed: element `i` of a channel is the `i`-th that the taps,
+/// pixels and channels of a position read.
+package struct WeightRows<Element> {
+  private let values: UnsafeBufferPointer<Element>
+  let channels: Int
+  let steps: ck_weight_steps
+
+  /// Channel after channel.
+  package init(_ values: UnsafeBufferPointer<Element>, channels: Int) {
+    self.values = values
+    self.channels = channels
+    steps = ck_weight_steps(channel_step: values.count / max(channels, 1), step: 1)
+  }
+
+  /// Element after element, each of all channels.
+  package init(byElement values: UnsafeBufferPointer<Element>, channels: Int) {
+    self.values = values
+    self.channels = channels
+    steps = ck_weight_steps(channel_step: 1, step: channels)
+  }
+
+  /// The first of them, where each channel has `count` elements.
+  ///
+  /// - Precondition: it has.
+  func start(of count: Int) -> UnsafePointer<Element>? {
+    precondition(values.count == channels * count, "weights of the taps")
+    return values.baseAddress
+  }
+}
