@@ -39,16 +39,18 @@ struct BiasCorrection {
     let groups = outputIsFirst ? values.count / columns : op.weightChannelRepeats
     let groupRows = rows / groups
     var sums = [Double](repeating: 0, count: outputIsFirst ? rows : columns * groups)
-    let rounded = stored.dequantized()
+    let scales = stored.quantization?.scales ?? []
     weight.withFloats { real in
-      rounded.withFloats { rounded in
+      stored.withElements(of: Int8.self) { rounded in
         for row in 0..<rows {
           let firstColumn = row / groupRows * columns
           for column in 0..<columns {
             let start = (row * columns + column) * taps
+            let scale = scales[outputIsFirst ? row : column]
             var error = 0.0
             for tap in 0..<taps {
-              error += Double(rounded[start + tap] - real[start + tap]) * use[tap]
+              let off = Float(rounded[start + tap]) * scale - real[start + tap]
+              error += Double(off) * use[tap]
             }
             if outputIsFirst {
               sums[row] += error * values[firstColumn + column]

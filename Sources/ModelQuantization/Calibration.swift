@@ -1,6 +1,7 @@
 import ModelIR
 import ModelOperators
 import ModelRuntime
+import Synchronization
 import TensorCore
 
 /// What samples show of one graph: ranges of every float activation, and what layers with weights read, gathered in memory
@@ -33,13 +34,18 @@ package struct Calibration: ~Copyable {
     try observe(samples: [inputs])
   }
 
-  /// Runs samples, each a tensor for each graph input, in order.
+  /// Runs samples, each a tensor for each graph input, in order. Where one fails, nothing is known any more.
   package mutating func observe(samples: [[Tensor]]) throws(ModelError) {
-    let (first, layers) = (self.samples, layers)
+    let (graph, first, layers) = (graph, self.samples, layers)
+    // One thread adds to what is known, so that it is there once.
+    adaptiveRoundings = AdaptiveRoundings([:])
+    let known = Mutex<Observations?>(seen)
+    seen = Observations(graph)
     merge(
       try sideBySide(samples.count) { (runner, own) throws(ModelError) in
         try Calibration.observations(
-          of: own.map { (number: first + $0, inputs: samples[$0]) }, &runner, layers)
+          of: own.map { (number: first + $0, inputs: samples[$0]) },
+          after: known.withLock { $0.take() } ?? Observations(graph), &runner, layers)
       })
   }
 
@@ -77,11 +83,11 @@ package struct Calibration: ~Copyable {
   package mutating func rest() { runners = ReusePool() }
 
   private static func observations(
-    of samples: [(number: Int, inputs: [Tensor])], _ runner: inout ModelRunner,
-    _ layers: ObservedLayers
+    of samples: [(number: Int, inputs: [Tensor])], after known: consuming Observations,
+    _ runner: inout ModelRunner, _ layers: ObservedLayers
   ) throws(ModelError) -> Observations {
     let graph = runner.graph
-    var seen = Observations(graph)
+    var seen = known
     for (number, inputs) in samples {
       var shapes: [Int: Shape] = [:]
       try during("calibrating with sample \(number)") { () throws(ModelError) in
