@@ -149,6 +149,11 @@ static void statistics(const ck_kernels *k) {
   int32_t products[15];
   k->row_products_s16(5, count, steps, count, products);
   report(k, "row-products", products, sizeof products);
+  int64_t rounded[15] = {0};
+  for (double factor = 0.37; factor < 1e6; factor *= 977) {
+    k->add_rounded_s64(15, products, factor, rounded);
+  }
+  report(k, "add-rounded", rounded, sizeof rounded);
   double a[count], b[count];
   for (size_t i = 0; i < count; i++) {
     a[i] = x[i];
