@@ -36,6 +36,7 @@ package struct Calibration: ~Copyable {
 
   /// Runs samples, each a tensor for each graph input, in order. Where one fails, nothing is known any more.
   package mutating func observe(samples: [[Tensor]]) throws(ModelError) {
+    guard !samples.isEmpty else { return }
     let (graph, first, layers) = (graph, self.samples, layers)
     // One thread adds to what is known, so that it is there once.
     adaptiveRoundings = AdaptiveRoundings([:])

@@ -76,6 +76,8 @@ import Testing
     var calibration = Calibration(graph, threads: 2)
     try calibration.observe(samples: samples.map { [$0] })
     let integer = try Quantizer(rounding: .nearest).quantize(calibration).graph
+    try calibration.observe(samples: [])
+    #expect(calibration.samples == samples.count)
     let probes = try calibration.probes(samples.map { [$0] })
     var runner = ModelRunner(graph, options: PlanOptions(profile: .exact))
     for probe in probes { #expect(try probe.outputs == runner.run(probe.inputs)) }
