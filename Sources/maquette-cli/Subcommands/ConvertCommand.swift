@@ -138,7 +138,8 @@ struct ConversionArguments: ParsableArguments {
     help: ArgumentHelp(
       """
       Let layers read 16 bits, and sums stay float32, first those that lose most for what they cost, while \
-      either costs no more than this share of all products.
+      either costs no more than this share of all products; and all layers that lead to a memory, where they sum \
+      no more than five times as much.
       """, valueName: "share"))
   var wideShare = 0.02
 
