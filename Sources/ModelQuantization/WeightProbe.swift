@@ -78,15 +78,17 @@ struct WeightProbe: ~Copyable {
   ///
   /// - Parameters:
   ///   - sample: a tensor for each graph input, in order.
+  ///   - number: of the sample. Each has signs of its own: where outputs go together, those of one may be far off the average.
   ///   - noise: the power of the noise of each graph output, in order.
   mutating func squares(
-    _ sample: WeightSensitivity.Sample, noise: [Double]
+    _ sample: WeightSensitivity.Sample, number: Int, noise: [Double]
   ) throws(ModelError) -> [[Double]]? {
     guard !weights.isEmpty else { return nil }
+    var signs = RepeatableNumbers(seed: UInt64(number))
     var given = Dictionary(zip(inputs, sample.inputs), uniquingKeysWith: { $1 })
     for weight in weights { given[weight.input] = weight.tensor }
     for (name, output) in seeds {
-      given[name] = Self.seed(sample.outputs[output].shape, noise: noise[output])
+      given[name] = Self.seed(sample.outputs[output].shape, noise: noise[output], &signs)
     }
     do {
       let own = try gradients.run(given).gradients
@@ -103,15 +105,16 @@ struct WeightProbe: ~Copyable {
 
   /// 1 or −1 for each element, by the root of the noise: the square of a sum of errors that are weighed so is, on average, the sum of
   /// their squares as a share of that noise.
-  private static func seed(_ shape: Shape, noise: Double) -> Tensor {
+  private static func seed(
+    _ shape: Shape, noise: Double, _ signs: inout RepeatableNumbers
+  ) -> Tensor {
     let size = noise > 0 && noise.isFinite ? Float(1 / noise.squareRoot()) : 0
     return Tensor(
       .float32, shape,
       writing: { bytes in
-        var numbers = RepeatableNumbers(seed: 0)
         for index in 0..<shape.count {
           bytes.storeBytes(
-            of: numbers.next() >> 63 == 0 ? size : -size, toByteOffset: 4 * index, as: Float.self)
+            of: signs.next() >> 63 == 0 ? size : -size, toByteOffset: 4 * index, as: Float.self)
         }
       })
   }

@@ -40,7 +40,7 @@ package struct WeightSensitivity: Sendable {
     var probe = try WeightProbe(graph, threads: threads)
     var layers = probe.weights.map { Layer($0.layer, $0.tensor, axis: $0.axis) }
     for (number, sample) in samples.enumerated() {
-      guard let own = try probe.squares(sample, noise: noise[number]) else {
+      guard let own = try probe.squares(sample, number: number, noise: noise[number]) else {
         layers = []
         break
       }
