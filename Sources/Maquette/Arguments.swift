@@ -44,7 +44,7 @@ package enum ConversionChoices {
 
 /// How coarsely weights may be rounded, as commands take it.
 package enum WeightNoises {
-  package static let usual = 0.25
+  package static let usual = 0.2
 
   package static func checked(_ share: Double) throws(ModelError) -> Double {
     guard (0...100).contains(share) else {
