@@ -46,6 +46,7 @@ final class PartObserver {
   private var calibration: Calibration
   /// Inputs that are to be observed together.
   private var waiting: [[Tensor]] = []
+  private var waitingBytes = 0
   /// By which the noise of weights is shared out.
   private var drawn: DrawnSamples
   private var probes: [WeightSensitivity.Sample] = []
@@ -101,8 +102,8 @@ final class PartObserver {
       () throws(ModelError) in try prepared.ordered(sample.inputs)
     }
     waiting.append(inputs)
-    let bytes = waiting.reduce(0) { $0 + $1.reduce(0) { $0 + $1.byteCount } }
-    if waiting.count >= Self.fewest * threads, bytes >= Self.bytesTogether {
+    waitingBytes += inputs.reduce(0) { $0 + $1.byteCount }
+    if waiting.count >= Self.fewest * threads, waitingBytes >= Self.bytesTogether {
       try observeWaiting()
     }
   }
@@ -120,7 +121,7 @@ final class PartObserver {
 
   private func observeWaiting() throws(ModelError) {
     let samples = waiting
-    waiting = []
+    (waiting, waitingBytes) = ([], 0)
     drawn.offer(samples)
     try during("calibrating '\(part.name)'") { () throws(ModelError) in
       try calibration.observe(samples: samples)

@@ -13,7 +13,7 @@ struct AddressChoice {
   /// - Parameter forms: says which layers run on integers.
   func layers(_ calibration: borrowing Calibration, _ forms: FormPlan) -> Set<String> {
     let graph = calibration.graph
-    let leading = graph.valuesLeadingToMemories
+    let leading = graph.valuesLeading { $0.op is MemoryRead ? [$0.inputs[0]] : [] }
     var (products, own) = (0, 0)
     var chosen: Set<String> = []
     for (index, node) in graph.nodes.enumerated() {
@@ -26,18 +26,5 @@ struct AddressChoice {
       chosen.insert(node.name)
     }
     return Double(own) <= share * Double(products) ? chosen : []
-  }
-}
-
-extension Graph {
-  /// Values from which a way leads to the query of a memory.
-  fileprivate var valuesLeadingToMemories: Set<ValueID> {
-    var found: Set<ValueID> = []
-    for node in nodes.reversed() {
-      if node.op is MemoryRead, let query = node.inputs[0] { found.insert(query) }
-      guard node.outputs.contains(where: found.contains) else { continue }
-      for case let input? in node.inputs { found.insert(input) }
-    }
-    return found
   }
 }

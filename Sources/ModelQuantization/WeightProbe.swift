@@ -28,7 +28,11 @@ struct WeightProbe: ~Copyable {
 
   /// - Parameter graph: the float graph, as ``Quantizer/prepared(_:)`` gives it.
   init(_ graph: Graph, threads: Int) throws(ModelError) {
-    let blind = graph.valuesWithoutGradient
+    // From these a way to an output leads through an operator without a gradient.
+    let blind = graph.valuesLeading { node in
+      let isFloat = node.outputs.contains { graph.type($0).element.isFloatingPoint }
+      return isFloat && !(node.op is any DifferentiableOperator) ? node.inputs : []
+    }
     var ports = graph.inputs.map { (name: $0.name, value: $0.value) }
     let inputs = ports.map(\.name)
     // No input of the graph has a name like the new ones.
@@ -117,19 +121,5 @@ struct WeightProbe: ~Copyable {
             of: signs.next() >> 63 == 0 ? size : -size, toByteOffset: 4 * index, as: Float.self)
         }
       })
-  }
-}
-
-extension Graph {
-  /// Values from which a way to an output leads through an operator without a gradient.
-  fileprivate var valuesWithoutGradient: Set<ValueID> {
-    var found: Set<ValueID> = []
-    for node in nodes.reversed() {
-      let isFloat = node.outputs.contains { type($0).element.isFloatingPoint }
-      let ends = isFloat && !(node.op is any DifferentiableOperator)
-      guard ends || node.outputs.contains(where: { found.contains($0) }) else { continue }
-      for case let input? in node.inputs { found.insert(input) }
-    }
-    return found
   }
 }

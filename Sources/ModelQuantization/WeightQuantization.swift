@@ -68,17 +68,15 @@ enum WeightQuantization {
 
   /// Int16 weights with one scale for each index along `axis`, to the nearest (`Q61`).
   static func wideWeights(_ tensor: Tensor, axis: Int) -> Tensor {
-    let (channels, inner) = (tensor.shape[axis], tensor.shape.count(axis + 1..<tensor.shape.rank))
     let values = tensor.floats()
-    var greatest = [Float](repeating: 0, count: channels)
-    for (index, value) in values.enumerated() {
-      let channel = index / inner % channels
-      greatest[channel] = max(greatest[channel], abs(value))
-    }
-    let scales = greatest.map { $0 > 0 ? shortened(max($0 / 32_767, 0x1p-100)) : 1 }
-    let steps = values.enumerated().map { index, value in
-      let exact = Double(value) / Double(scales[index / inner % channels])
-      return Int16(min(max(exact.rounded(.toNearestOrEven), -32_767), 32_767))
+    let scales = tensor.shape.greatestMagnitudes(of: values, along: axis)
+      .map { $0 > 0 ? shortened(max($0 / 32_767, 0x1p-100)) : 1 }
+    var steps = [Int16](repeating: 0, count: values.count)
+    tensor.shape.forEachRow(along: axis) { channel, row in
+      for index in row {
+        let exact = Double(values[index]) / Double(scales[channel])
+        steps[index] = Int16(min(max(exact.rounded(.toNearestOrEven), -32_767), 32_767))
+      }
     }
     return Tensor(
       tensor.shape, steps, quantization: QuantizationParameters(perChannel: scales, axis: axis))

@@ -83,13 +83,9 @@ extension WeightSensitivity.Layer {
     let values = weight.floats()
     let channels = weight.shape[axis]
     let count = weight.count / channels
-    var greatest = [Float](repeating: 0, count: channels)
-    weight.shape.forEachRow(along: axis) { channel, row in
-      for index in row { greatest[channel] = max(greatest[channel], abs(values[index])) }
-    }
     self.name = name
     self.count = count
-    finest = greatest.map { Double($0) / 127 }
+    finest = weight.shape.greatestMagnitudes(of: values, along: axis).map { Double($0) / 127 }
     magnitudes = weight.shape.sums(ofSquares: values, along: axis)
       .map { ($0 / Double(count)).squareRoot() }
     shares = [Double](repeating: 0, count: channels)
@@ -102,24 +98,5 @@ extension WeightSensitivity.Layer {
       let own = (squares[channel] + mean) / 2
       shares[channel] += (own - shares[channel]) / Double(samples)
     }
-  }
-}
-
-extension Shape {
-  /// For each index along `axis`, the sum of the squares of the elements there.
-  func sums(ofSquares values: [Float], along axis: Int) -> [Double] {
-    var sums = [Double](repeating: 0, count: self[axis])
-    forEachRow(along: axis) { index, row in
-      var sum = sums[index]
-      for element in row { sum += Double(values[element]) * Double(values[element]) }
-      sums[index] = sum
-    }
-    return sums
-  }
-
-  /// Calls `body` for each index along `axis` with each row of elements there that are neighbours, in the order of the elements.
-  func forEachRow(along axis: Int, _ body: (_ index: Int, _ elements: Range<Int>) -> Void) {
-    let inner = count(axis + 1..<rank)
-    for row in 0..<count(0..<axis + 1) { body(row % self[axis], row * inner..<(row + 1) * inner) }
   }
 }
