@@ -1,34 +1,47 @@
-/* A pool of threads over POSIX threads. A run is a generation: its number is published, workers take tasks from a shared counter,
- * and the caller waits until every worker has left the run. Waits spin briefly and then sleep. */
+/* A pool of threads over POSIX threads. A run's tasks are shared out in advance, so that the same worker does the same part of one step
+ * after another and finds what it reads in its own cache; who has done its share takes from the ends of the others'. The caller goes on when all
+ * are done, whether or not every worker has noticed. Waits spin for a while and then sleep. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "include/ck_thread_pool.h"
 
-enum { spin_limit = 2000 };
+enum {
+  line_bytes = 64, /* what two processors write lies at least so far apart */
+  spin_nanoseconds = 200000,
+  spins = 32, /* between looks at the clock */
+};
 
 typedef struct worker {
   ck_thread_pool *pool;
   size_t number;
   pthread_t thread;
+  /* Its tasks that nobody has taken: the first, and the end in the upper half. */
+  _Alignas(line_bytes) atomic_uint_least64_t tasks;
 } worker;
+
+/* A number that somebody waits for, and how many have fallen asleep over it. */
+typedef struct awaited {
+  _Alignas(line_bytes) atomic_size_t value;
+  atomic_size_t sleepers;
+  pthread_cond_t changed;
+} awaited;
 
 struct ck_thread_pool {
   size_t size;
   pthread_mutex_t lock;
-  pthread_cond_t started;
-  pthread_cond_t finished;
-  /* The run: written by the caller before `generation` moves on, read by workers after they saw it. */
+  atomic_int stopping;
+  /* The run: written by the caller while no task is undone, read by whoever has taken one. */
   ck_task_fn task;
   void *context;
-  size_t task_count;
-  atomic_size_t next;
-  atomic_size_t busy; /* workers that have not left this run */
-  atomic_size_t generation;
-  atomic_int stopping;
-  worker workers[];
+  awaited run;    /* its number, for workers */
+  awaited undone; /* its tasks that are not done, for the caller */
+  worker workers[]; /* the caller first */
 };
 
 static void pause_briefly(void) {
@@ -39,68 +52,101 @@ static void pause_briefly(void) {
 #endif
 }
 
-static void take_tasks(ck_thread_pool *pool, size_t number) {
-  for (;;) {
-    size_t task = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-    if (task >= pool->task_count) {
-      return;
+static int64_t nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Whether the value is `value` as `wanted` says. */
+static int is(const awaited *a, int wanted, size_t value) { return (atomic_load(&a->value) == value) == wanted; }
+
+static void await(ck_thread_pool *pool, awaited *a, int wanted, size_t value) {
+  for (int64_t now = 0, end = 0; now <= end;) {
+    for (int spin = 0; spin < spins; spin++) {
+      if (is(a, wanted, value)) {
+        return;
+      }
+      pause_briefly();
     }
-    pool->task(pool->context, task, number);
+    now = nanoseconds();
+    end = end ? end : now + spin_nanoseconds;
+  }
+  pthread_mutex_lock(&pool->lock);
+  atomic_fetch_add(&a->sleepers, 1);
+  while (!is(a, wanted, value)) {
+    pthread_cond_wait(&a->changed, &pool->lock);
+  }
+  atomic_fetch_sub(&a->sleepers, 1);
+  pthread_mutex_unlock(&pool->lock);
+}
+
+/* After a change: whoever sleeps has either seen it or is counted. */
+static void wake(ck_thread_pool *pool, awaited *a) {
+  if (atomic_load(&a->sleepers)) {
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&a->changed);
+    pthread_mutex_unlock(&pool->lock);
   }
 }
 
-/* Waits for a generation other than `seen`; returns it. */
-static size_t await_generation(ck_thread_pool *pool, size_t seen) {
-  for (int spin = 0; spin < spin_limit; spin++) {
-    size_t now = atomic_load_explicit(&pool->generation, memory_order_acquire);
-    if (now != seen) {
-      return now;
+static uint64_t range(size_t first, size_t end) { return (uint64_t)end << 32 | first; }
+
+/* Takes the first of a worker's tasks, or the last; says whether there was one. */
+static int take(worker *owner, int is_last, size_t *task) {
+  uint64_t tasks = atomic_load(&owner->tasks);
+  for (;;) {
+    size_t first = (uint32_t)tasks, end = tasks >> 32;
+    if (first >= end) {
+      return 0;
     }
-    pause_briefly();
+    *task = is_last ? end - 1 : first;
+    if (atomic_compare_exchange_weak(&owner->tasks, &tasks, is_last ? range(first, end - 1) : range(first + 1, end))) {
+      return 1;
+    }
   }
-  pthread_mutex_lock(&pool->lock);
-  size_t now;
-  while ((now = atomic_load_explicit(&pool->generation, memory_order_acquire)) == seen) {
-    pthread_cond_wait(&pool->started, &pool->lock);
+}
+
+/* A task that is taken keeps its run from ending, so what is read of the run is of the same one. */
+static void do_tasks(ck_thread_pool *pool, size_t number) {
+  size_t task;
+  for (size_t i = 0; i < pool->size; i++) {
+    while (take(&pool->workers[(number + i) % pool->size], i > 0, &task)) {
+      pool->task(pool->context, task, number);
+      if (atomic_fetch_sub(&pool->undone.value, 1) == 1) {
+        wake(pool, &pool->undone);
+      }
+    }
   }
-  pthread_mutex_unlock(&pool->lock);
-  return now;
 }
 
 static void *work(void *argument) {
   worker *self = argument;
   ck_thread_pool *pool = self->pool;
-  size_t seen = 0;
-  for (;;) {
-    seen = await_generation(pool, seen);
-    if (atomic_load_explicit(&pool->stopping, memory_order_acquire)) {
+  for (size_t seen = 0;;) {
+    await(pool, &pool->run, 0, seen);
+    if (atomic_load(&pool->stopping)) {
       return 0;
     }
-    take_tasks(pool, self->number);
-    if (atomic_fetch_sub_explicit(&pool->busy, 1, memory_order_acq_rel) == 1) {
-      pthread_mutex_lock(&pool->lock);
-      pthread_cond_signal(&pool->finished);
-      pthread_mutex_unlock(&pool->lock);
-    }
+    seen = atomic_load(&pool->run.value);
+    do_tasks(pool, self->number);
   }
 }
 
 static void publish(ck_thread_pool *pool) {
-  pthread_mutex_lock(&pool->lock);
-  atomic_fetch_add_explicit(&pool->generation, 1, memory_order_release);
-  pthread_cond_broadcast(&pool->started);
-  pthread_mutex_unlock(&pool->lock);
+  atomic_fetch_add(&pool->run.value, 1);
+  wake(pool, &pool->run);
 }
 
-/* Stops and joins the first `count` workers after the caller. */
-static void stop(ck_thread_pool *pool, size_t count) {
-  atomic_store_explicit(&pool->stopping, 1, memory_order_release);
+/* Stops and joins the workers before number `end`. */
+static void stop(ck_thread_pool *pool, size_t end) {
+  atomic_store(&pool->stopping, 1);
   publish(pool);
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 1; i < end; i++) {
     pthread_join(pool->workers[i].thread, 0);
   }
-  pthread_cond_destroy(&pool->finished);
-  pthread_cond_destroy(&pool->started);
+  pthread_cond_destroy(&pool->undone.changed);
+  pthread_cond_destroy(&pool->run.changed);
   pthread_mutex_destroy(&pool->lock);
   free(pool);
 }
@@ -110,17 +156,19 @@ ck_thread_pool *ck_thread_pool_create(size_t threads) {
   if (size > 4096) {
     return 0;
   }
-  ck_thread_pool *pool = calloc(1, sizeof *pool + (size - 1) * sizeof(worker));
+  const size_t bytes = sizeof(ck_thread_pool) + size * sizeof(worker);
+  ck_thread_pool *pool = aligned_alloc(line_bytes, bytes);
   if (!pool) {
     return 0;
   }
+  memset(pool, 0, bytes);
   pool->size = size;
   pthread_mutex_init(&pool->lock, 0);
-  pthread_cond_init(&pool->started, 0);
-  pthread_cond_init(&pool->finished, 0);
-  for (size_t i = 0; i + 1 < size; i++) {
+  pthread_cond_init(&pool->run.changed, 0);
+  pthread_cond_init(&pool->undone.changed, 0);
+  for (size_t i = 1; i < size; i++) {
     pool->workers[i].pool = pool;
-    pool->workers[i].number = i + 1;
+    pool->workers[i].number = i;
     if (pthread_create(&pool->workers[i].thread, 0, work, &pool->workers[i])) {
       stop(pool, i);
       return 0;
@@ -131,7 +179,7 @@ ck_thread_pool *ck_thread_pool_create(size_t threads) {
 
 void ck_thread_pool_destroy(ck_thread_pool *pool) {
   if (pool) {
-    stop(pool, pool->size - 1);
+    stop(pool, pool->size);
   }
 }
 
@@ -146,20 +194,12 @@ void ck_thread_pool_run(ck_thread_pool *pool, size_t task_count, ck_task_fn task
   }
   pool->task = task;
   pool->context = context;
-  pool->task_count = task_count;
-  atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
-  atomic_store_explicit(&pool->busy, pool->size - 1, memory_order_relaxed);
+  atomic_store_explicit(&pool->undone.value, task_count, memory_order_relaxed);
+  for (size_t i = 0; i < pool->size; i++) {
+    const uint64_t share = range(task_count * i / pool->size, task_count * (i + 1) / pool->size);
+    atomic_store_explicit(&pool->workers[i].tasks, share, memory_order_release);
+  }
   publish(pool);
-  take_tasks(pool, 0);
-  for (int spin = 0; spin < spin_limit; spin++) {
-    if (atomic_load_explicit(&pool->busy, memory_order_acquire) == 0) {
-      return;
-    }
-    pause_briefly();
-  }
-  pthread_mutex_lock(&pool->lock);
-  while (atomic_load_explicit(&pool->busy, memory_order_acquire)) {
-    pthread_cond_wait(&pool->finished, &pool->lock);
-  }
-  pthread_mutex_unlock(&pool->lock);
+  do_tasks(pool, 0);
+  await(pool, &pool->undone, 1, 0);
 }

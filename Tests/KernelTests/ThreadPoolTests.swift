@@ -1,3 +1,4 @@
+import Foundation
 import ModelKernels
 import Synchronization
 import Testing
@@ -16,6 +17,20 @@ import Testing
         #expect((0..<tasks).allSatisfy { counters[$0] == 1 })
       }
     }
+  }
+
+  /// Longer than workers look out for the next run before they sleep.
+  @Test func workersWakeAfterAPause() {
+    let pool = ThreadPool(threads: 3)
+    let done = Counter()
+    for _ in 0..<20 {
+      usleep(2_000)
+      pool.run(tasks: 9) { _, _ in
+        usleep(50)
+        done.value.add(1, ordering: .relaxed)
+      }
+    }
+    #expect(done.value.load(ordering: .relaxed) == 180)
   }
 
   /// Two tasks never hold one worker number at a time.
