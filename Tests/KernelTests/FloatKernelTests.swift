@@ -146,6 +146,26 @@ import Testing
     }
   }
 
+  @Test(arguments: KernelTier.available) func softmaxOfManyRowsIsThatOfEach(tier: KernelTier) {
+    var samples = Samples(4)
+    for (rows, columns) in [(4, 1), (5, 3), (16, 16), (17, 27), (40, 33), (20, 64), (18, 65)] {
+      let x = samples.floats(rows * columns, -9...9)
+      var expected: [Float] = []
+      for row in 0..<rows {
+        var y = [Float](repeating: 0, count: columns)
+        tier.softmax(
+          rows: 1, columns: columns, Array(x[row * columns..<(row + 1) * columns]), row: 0, to: &y,
+          row: 0)
+        expected += y
+      }
+      let y = KernelMemory(x)
+      let values = y.address.assumingMemoryBound(to: Float.self)
+      tier.softmax(
+        rows: rows, columns: columns, values, row: columns, to: values, row: columns)
+      #expect((0..<rows * columns).allSatisfy { values[$0] == expected[$0] }, "\(rows)×\(columns)")
+    }
+  }
+
   @Test(arguments: KernelTier.available) func productsAreSummedInOrder(tier: KernelTier) {
     var samples = Samples(3)
     for (m, n, k) in [

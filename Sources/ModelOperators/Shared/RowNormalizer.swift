@@ -20,7 +20,7 @@ struct RowNormalizer {
       return nil
     }
     let tier = request.tier
-    let share = max(1, (1 << 13) / columns)
+    let share = max(1, (1 << 12) / columns)
     let hasBias = bias != nil
     kernel = PlannedKernel(overwritableOperands: [0]) { (frame) throws(ModelError) in
       let (x, y) = (frame.input(0, as: Float.self), frame.output(0, as: Float.self))

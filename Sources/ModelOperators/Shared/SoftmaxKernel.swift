@@ -14,7 +14,7 @@ enum SoftmaxKernel {
     let inner = shape.count(axis + 1..<shape.rank)
     let tier = request.tier
     if inner == 1 {
-      let share = max(1, (1 << 13) / extent)
+      let share = max(1, (1 << 11) / extent)
       return PlannedKernel(overwritableOperands: [0]) { (frame) throws(ModelError) in
         let (x, y) = (frame.input(0, as: Float.self), frame.output(0, as: Float.self))
         frame.pool.run(tasks: (outer + share - 1) / share) { task in
