@@ -87,10 +87,67 @@ static void windows(const ck_kernels *k) {
                                 .input_zero = 11, .multiplier = 0.77f, .output = y, .clamp = {2, -128, 127, 0}};
   k->average_pool_s8(&average, 0, positions);
   report(k, "average-pool", y, positions * channels);
+  ck_max_pool_s8 most = {.window = window, .input = x, .channels = channels, .output = y, .clamp = {0, -100, 110, table}};
+  k->max_pool_s8(&most, 0, positions);
+  report(k, "max-pool", y, positions * channels);
   ck_depthwise_s8 depthwise = {.window = window, .input = x, .channels = channels, .pad = 3, .weights = w, .output = y,
                                .epilogue = {.multiplier = m, .output_type = CK_ELEMENT_S8, .clamp = {0, -128, 127, 0}}};
   k->depthwise_s8(&depthwise, 0, positions);
   report(k, "depthwise", y, positions * channels);
+}
+
+/* Floats with many output channels and with few, and as a product of rows. */
+static void float_windows(const ck_kernels *k) {
+  ck_tap taps[kernel] = {{0, -1, -1}, {0, 0, -1}, {0, 1, -1}};
+  float *x = floats(positions * channels, 2), *w = floats(kernel * kernel * channels * filters, 1), *bias = floats(filters, 1);
+  float *residual = floats(positions * filters, 1), *y = malloc(positions * filters * sizeof(float));
+  const size_t counts[] = {filters, 5, 3};
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    const size_t made = counts[i], run = (size_t)kernel * channels;
+    ck_window window = {.in_size = {1, height, width}, .out_size = {1, height, width}, .step = {1, 1, 1}, .tap_count = kernel,
+                        .taps = taps, .in_stride = {0, width * channels, channels}, .out_stride = {0, (ptrdiff_t)(width * made), (ptrdiff_t)made}};
+    void *packed = aligned_alloc(64, (k->conv_f32_packed_size(made, kernel, run) + 63) / 64 * 64);
+    void *scratch = aligned_alloc(64, (k->conv_f32_scratch_size(&window, kernel, channels, made) + 63) / 64 * 64);
+    k->conv_f32_pack(w, (ck_weight_steps){kernel * run, 1}, made, kernel, run, packed);
+    ck_conv_f32 conv = {.window = window, .input = x, .tap_pixels = kernel, .tap_channels = channels, .weights = packed, .output = y,
+                        .residual_stride = {0, (ptrdiff_t)(width * made), (ptrdiff_t)made},
+                        .epilogue = {.bias = bias, .residual = residual, .activation = CK_ACTIVATION_LEAKY, .slope = bias}};
+    k->conv_f32(&conv, 0, positions, 0, made, scratch);
+    report(k, i == 0 ? "conv-f32" : i == 1 ? "conv-f32-five" : "conv-f32-three", y, positions * made * sizeof(float));
+  }
+  ck_tap origin = {0, 0, 0};
+  ck_window line = {.in_size = {1, 1, positions}, .out_size = {1, 1, positions}, .step = {1, 1, 1}, .tap_count = 1, .taps = &origin,
+                    .in_stride = {0, positions * channels, channels}, .out_stride = {0, positions * filters, filters}};
+  void *packed = aligned_alloc(64, (k->conv_f32_packed_size(filters, 1, channels) + 63) / 64 * 64);
+  void *scratch = aligned_alloc(64, (k->product_f32_scratch_size(&line, 1, channels, filters) + 63) / 64 * 64);
+  k->conv_f32_pack(w, (ck_weight_steps){1, filters}, filters, 1, channels, packed);
+  ck_conv_f32 product = {.window = line, .input = x, .tap_pixels = 1, .tap_channels = channels, .weights = packed, .output = y,
+                         .epilogue = {.bias = bias, .activation = CK_ACTIVATION_RELU}};
+  k->product_f32(&product, 0, positions, 0, filters, scratch);
+  report(k, "product", y, positions * filters * sizeof(float));
+}
+
+static void resize(const ck_kernels *k) {
+  enum { rows = 13, columns = 17 };
+  int32_t first[2][columns], second[2][columns];
+  float weight[2][columns];
+  for (int32_t axis = 0; axis < 2; axis++) {
+    int32_t extent = axis ? width : height, made = axis ? columns : rows;
+    for (int32_t i = 0; i < made; i++) {
+      first[axis][i] = i * (extent - 1) / made;
+      second[axis][i] = first[axis][i] + 1;
+      weight[axis][i] = (float)(i * 7 % made) / (float)made;
+    }
+  }
+  int8_t *x = bytes(positions * channels), *y = bytes(rows * columns * channels);
+  ck_resize_s8 resize = {.out_size = {rows, columns}, .channels = channels, .input = x, .in_stride = {width * channels, channels},
+                         .output = y, .out_stride = {columns * channels, channels}, .row_first = first[0], .row_second = second[0],
+                         .row_weight = weight[0], .column_first = first[1], .column_second = second[1], .column_weight = weight[1],
+                         .input_zero = 6, .multiplier = 0.9f, .clamp = {-4, -128, 127, 0}};
+  k->resize_nearest_s8(&resize, 0, rows);
+  report(k, "resize-nearest", y, rows * columns * channels);
+  k->resize_linear_s8(&resize, 0, rows);
+  report(k, "resize-linear", y, rows * columns * channels);
 }
 
 static void elements(const ck_kernels *k) {
@@ -115,7 +172,30 @@ static void elements(const ck_kernels *k) {
   }
   k->quantize_f32_s8(count, x, 4.1f, y, &binary.clamp);
   report(k, "quantize", y, count);
-  const size_t lines = 37, columns = count / lines;
+  k->dequantize_s8_f32(count, a, 0.13f, -5, z);
+  report(k, "dequantize", z, count * sizeof(float));
+  const size_t lines = 37, columns = count / lines, pitch = (size_t)lines + 3;
+  k->requantize_s8(lines, columns, a, columns, 3, 0.71f, y, columns, &binary.clamp);
+  report(k, "requantize", y, lines * columns);
+  k->lookup_s8(lines, columns, a, columns, b, y, columns);
+  report(k, "lookup", y, lines * columns);
+  int32_t sums[lines];
+  k->row_sums_s8(lines, columns, a, columns, sums);
+  report(k, "row-sums", sums, sizeof sums);
+  int8_t *turned = calloc(columns, pitch);
+  k->quantize_interleave(lines, columns, x, 4.1f, turned, pitch, &binary.clamp);
+  report(k, "quantize-interleave", turned, columns * pitch);
+  k->dequantize_deinterleave(lines, columns, turned, pitch, 0.13f, -5, z);
+  report(k, "dequantize-deinterleave", z, lines * columns * sizeof(float));
+  ck_operand_f32 left = {x, (ptrdiff_t)columns, 1}, right = {x + count / 2, 1, 0};
+  for (int f = 0; f <= CK_BINARY_GATE; f++) {
+    char name[32];
+    snprintf(name, sizeof name, "binary-%d", f);
+    k->binary_f32((ck_binary)f, lines, columns, left, right, z, columns);
+    report(k, name, z, lines * columns * sizeof(float));
+  }
+  k->affine_f32(lines, columns, left, right, left, z, columns);
+  report(k, "affine", z, lines * columns * sizeof(float));
   k->transpose_s8(lines, columns, a, columns, y, lines);
   report(k, "transpose", y, lines * columns);
   k->transpose_f32(lines, columns, x, columns, z, lines);
@@ -126,11 +206,23 @@ static void rows(const ck_kernels *k) {
   float *x = floats(7 * 101, 6), *y = malloc(7 * 101 * sizeof(float)), *b = floats(101 * 67, 1), *c = malloc(7 * 67 * sizeof(float));
   k->softmax_rows_f32(7, 101, x, 101, 0, y, 101);
   report(k, "softmax", y, 7 * 101 * sizeof(float));
+  k->softmax_rows_f32(23, 29, x, 29, 0, y, 29);
+  report(k, "softmax-short", y, 23 * 29 * sizeof(float));
+  for (int reduction = 0; reduction <= CK_REDUCTION_L2; reduction++) {
+    char name[32];
+    snprintf(name, sizeof name, "reduce-%d", reduction);
+    k->reduce_rows_f32((ck_reduction)reduction, 7, 101, x, 101, y);
+    report(k, name, y, 7 * sizeof(float));
+  }
   k->normalize_rows_f32(CK_NORMALIZATION_LAYER, 7, 101, x, 101, 1e-5f, 0, 0, y, 101);
   report(k, "layer-norm", y, 7 * 101 * sizeof(float));
   ck_gemm_f32 gemm = {.m = 7, .n = 67, .k = 101, .a = x, .a_row = 101, .a_column = 1, .b = b, .b_row = 67, .c = c, .c_row = 67};
   k->gemm_f32(&gemm, 0, 7, 0, 67);
   report(k, "gemm", c, 7 * 67 * sizeof(float));
+  float *sums = calloc(7 * 96, sizeof(float)), *whole = floats(101 * 96, 1);
+  ck_outer_f32 outer = {.count = 101, .a = x, .a_step = 7, .a_count = 7, .b = whole, .b_step = 96, .b_count = 96, .sums = sums, .sums_row = 96};
+  k->outer_f32(&outer);
+  report(k, "outer", sums, 7 * 96 * sizeof(float));
 }
 
 static void statistics(const ck_kernels *k) {
@@ -185,6 +277,8 @@ int main(void) {
     if (k) {
       state = 1;
       windows(k);
+      float_windows(k);
+      resize(k);
       elements(k);
       rows(k);
       statistics(k);
