@@ -89,6 +89,17 @@ import Testing
     }
   }
 
+  /// All but those whose sums have no fixed order.
+  @Test func everyKernelIsComparedAcrossProcessors() throws {
+    let table = try text("Sources/CKernels/include/ck_tiers.h")
+    let kernels = table.matches(of: /ck_\w+_fn _Nonnull (\w+);/).map { String($0.1) }
+    #expect(!kernels.isEmpty)
+    let digest = try text("scripts/arm64/digest.c")
+    for kernel in kernels where !kernel.hasPrefix("winograd_") {
+      #expect(digest.contains("k->\(kernel)("), "scripts/arm64/digest.c does not call \(kernel)")
+    }
+  }
+
   @Test func scriptsAreExecutable() throws {
     for name in [
       "bootstrap", "demo", "test", "record-cli", "conformance", "conformance-data", "real-models",
