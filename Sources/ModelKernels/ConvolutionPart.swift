@@ -92,6 +92,9 @@ extension ConvolutionPart {
 
   /// The calls of one kernel: what each part reads and writes, and its scratch.
   struct Schedule: Sendable {
+    /// Multiply-accumulates that are worth a second task of a thread.
+    private static let leastWork = 1 << 21
+
     let tasks: [RowTask]
     let taps: [KernelMemory]
     let workerByteCount: Int
@@ -112,13 +115,20 @@ extension ConvolutionPart {
         let filters = channels[part.weights]
         let memory = part.window.tapMemory
         taps.append(memory)
+        // Threads that have channels of their own read weights once between them, but each task copies all inputs.
+        let weights = part.window.taps.count * part.tapElements * filters
+        let inputs = part.window.inputSize.product * part.tapChannels
+        let products = positions * weights
+        let each = min(4, max(1, products * parts.count / (threads * Schedule.leastWork)))
+        let pieces = threads == 1 ? 1 : each * threads
         tasks += RowTask.split(
           job: index, rows: positions, line: part.window.outputSize.w, channels: filters,
-          pieces: threads == 1 ? 1 : max(1, 4 * threads / parts.count), least: 48)
+          pieces: max(1, pieces / parts.count), least: 48,
+          isByChannel: weights > 32 * inputs)
         var window = part.window.window(taps: memory)
         bytes = max(
           bytes, scratch(part.weights)(&window, part.tapPixels, part.tapChannels, filters))
-        work += positions * filters * part.window.taps.count * part.tapElements
+        work += products
       }
       self.tasks = tasks
       self.taps = taps

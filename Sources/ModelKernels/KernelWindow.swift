@@ -84,25 +84,31 @@ struct RowTask: Sendable {
 
   /// Splits the outputs of one job so that about `pieces` tasks result, each of at least `least` rows
   /// where there are enough, of whole lines of `line` rows where there are enough, and of whole channel
-  /// blocks.
+  /// blocks. Neighbouring tasks are of the same rows, or of the same channels where `isByChannel`: then channels are
+  /// split before rows, where that makes equal tasks.
   static func split(
-    job: Int, rows: Int, line: Int = 1, channels: Int, pieces: Int, least: Int
+    job: Int, rows: Int, line: Int = 1, channels: Int, pieces: Int, least: Int,
+    isByChannel: Bool = false
   ) -> [RowTask] {
     guard rows > 0, channels > 0 else { return [] }
-    let rowPieces = max(1, min(pieces, rows / least))
     let block = Int(CK_CHANNEL_BLOCK)
     let blocks = (channels + block - 1) / block
+    let isByChannel = isByChannel && (blocks >= pieces || pieces % blocks == 0)
+    let mostRowPieces = isByChannel ? max(1, pieces / blocks) : pieces
+    let rowPieces = max(1, min(mostRowPieces, rows / least))
     let channelPieces = max(1, min(blocks, pieces / rowPieces))
     let unit = rows / line >= rowPieces ? line : 1
     let units = rows / unit
     var tasks: [RowTask] = []
-    for i in 0..<rowPieces {
-      let part = units * i / rowPieces * unit..<units * (i + 1) / rowPieces * unit
-      for j in 0..<channelPieces {
-        let first = blocks * j / channelPieces * block
-        let last = min(blocks * (j + 1) / channelPieces * block, channels)
-        tasks.append(RowTask(job: job, rows: part, channels: first..<last))
-      }
+    for index in 0..<rowPieces * channelPieces {
+      let i = isByChannel ? index % rowPieces : index / channelPieces
+      let j = isByChannel ? index / rowPieces : index % channelPieces
+      let first = blocks * j / channelPieces * block
+      let last = min(blocks * (j + 1) / channelPieces * block, channels)
+      tasks.append(
+        RowTask(
+          job: job, rows: units * i / rowPieces * unit..<units * (i + 1) / rowPieces * unit,
+          channels: first..<last))
     }
     return tasks
   }
