@@ -69,6 +69,8 @@ extension ConvolutionPart {
     /// Where each set starts.
     let offsets: [Int]
     let byteCount: Int
+    /// All that the order of packed weights depends on besides the kernel.
+    var order: [Int] { extents.flatMap { [$0.channels, $0.taps, $0.run] } }
 
     /// - Parameters:
     ///   - channels: output channels of each set.

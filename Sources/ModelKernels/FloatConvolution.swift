@@ -14,12 +14,6 @@ package struct FloatConvolution: Sendable {
     case function(UnaryFunction, Float = 0, Float = 0)
   }
 
-  /// Makes the sets of weights, with memory to work in, and hands on what it has made: the number of a set, the first of the channels,
-  /// which a block of channels starts with, and their weights.
-  package typealias MakeWeights =
-    @Sendable (ScratchMemory, _ pack: (Int, Int, WeightRows<Float>) -> Void) throws(ModelError) ->
-    Void
-
   private let tier: KernelTier
   private let parts: [ConvolutionPart]
   /// How the parts of each set of weights are computed.
@@ -45,7 +39,7 @@ package struct FloatConvolution: Sendable {
   package init(
     tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int],
     activation: Activation, isFused: Bool, origin: WeightOrigin? = nil,
-    weights: @escaping MakeWeights
+    weights: @escaping MakeWeights<Float>
   ) {
     self.init(
       tier: tier, threads: threads, parts: parts, channels: channels, activation: activation,
@@ -66,7 +60,7 @@ package struct FloatConvolution: Sendable {
 
   private init(
     tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int],
-    activation: Activation, isFused: Bool, origin: WeightOrigin?, given weights: MakeWeights?
+    activation: Activation, isFused: Bool, origin: WeightOrigin?, given weights: MakeWeights<Float>?
   ) {
     self.tier = tier
     self.parts = parts
@@ -84,10 +78,8 @@ package struct FloatConvolution: Sendable {
     packed = weights.map { weights in
       PackedWeights(
         byteCount: sets.byteCount,
-        identity: origin.map { origin in
-          PackedWeights.Identity(
-            origin: origin,
-            order: zip(sets.extents, ways).flatMap { [$0.channels, $0.taps, $0.run, $1.rawValue] })
+        identity: origin.map {
+          PackedWeights.Identity(origin: $0, order: sets.order + ways.map(\.rawValue))
         }
       ) { (target, scratch) throws(ModelError) in
         try weights(scratch) { index, first, rows in

@@ -2,15 +2,9 @@ import CKernels
 import TensorCore
 
 /// Convolutions, matrix products and the phases of transposed convolutions over int8 images, packed for
-/// one tier and split for one number of threads: acc[o][c] = folded[c] + Σ x · w[c], then the epilogue.
+/// one tier and split for one number of threads: acc[o][c] = bias[c] + Σ (x − pad) · w[c], then the epilogue. Packed weights
+/// are of the weights alone, so that layers share them that differ in the rest.
 package struct IntegerConvolution: Sendable {
-  /// Makes the sets of weights, with memory to work in, and hands on what it has made: the number of a set, the first of the channels,
-  /// which a block of channels starts with, their weights, and a bias for each.
-  package typealias MakeWeights =
-    @Sendable (
-      ScratchMemory, _ pack: (Int, Int, WeightRows<Int8>, ArraySlice<Int32>) -> Void
-    ) throws(ModelError) -> Void
-
   /// Channels that are packed together.
   package static let channelBlock = Int(CK_CHANNEL_BLOCK)
 
@@ -24,6 +18,7 @@ package struct IntegerConvolution: Sendable {
   private let outputByteCount: Int
   private let residualByteCount: Int
   private let pad: Int8
+  private let biases: KernelMemory?
   /// Scratch that ``run(input:output:residual:rowBias:scratch:pool:)`` needs, aligned for kernels.
   package let scratchByteCount: Int
   /// Multiply-accumulates of one run.
@@ -31,34 +26,40 @@ package struct IntegerConvolution: Sendable {
 
   /// - Parameters:
   ///   - channels: output channels of each set of weights.
-  ///   - pad: the input's zero point: what positions outside the image read. Its share is folded into the biases (`Q12`).
+  ///   - pad: the input's zero point: what positions outside the image read (`Q12`).
+  ///   - biases: one for each of the epilogue's channels; nil for zeros.
+  ///   - origin: of the weights.
   package init(
     tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int], pad: Int8,
-    epilogue: KernelEpilogue, weights: @escaping MakeWeights
+    biases: [Int32]?, epilogue: KernelEpilogue, origin: WeightOrigin? = nil,
+    weights: @escaping MakeWeights<Int8>
   ) {
     self.tier = tier
     self.pad = pad
+    self.biases = biases.map { biases in
+      precondition(biases.count == epilogue.multipliers.count, "a bias for each channel")
+      return KernelMemory(biases)
+    }
     self.parts = parts
     let table = tier.table
     let sets = ConvolutionPart.WeightSets(parts, channels: channels) { _ in
       table.conv_s8_packed_size
     }
     self.sets = sets
-    packed = PackedWeights(byteCount: sets.byteCount) { (target, scratch) throws(ModelError) in
+    packed = PackedWeights(
+      byteCount: sets.byteCount,
+      identity: origin.map { PackedWeights.Identity(origin: $0, order: sets.order) }
+    ) { (target, scratch) throws(ModelError) in
       var left = sets.extents.reduce(0) { $0 + $1.channels }
-      try weights(scratch) { index, first, rows, biases in
+      try weights(scratch) { index, first, rows in
         let set = sets.extents[index]
         precondition(
           first % IntegerConvolution.channelBlock == 0 && first + rows.channels <= set.channels)
-        precondition(biases.count == rows.channels, "a bias for each channel")
         left -= rows.channels
         guard let start = rows.start(of: set.taps * set.run) else { return }
-        biases.withUnsafeBufferPointer { biases in
-          table.conv_s8_pack(
-            start, rows.steps, rows.channels, set.taps, set.run, biases.baseAddress, Int32(pad),
-            target + sets.offsets[index]
-              + table.conv_s8_packed_size(first, set.taps, set.run))
-        }
+        table.conv_s8_pack(
+          start, rows.steps, rows.channels, set.taps, set.run,
+          target + sets.offsets[index] + table.conv_s8_packed_size(first, set.taps, set.run))
       }
       precondition(left == 0, "weights of every channel")
     }
@@ -88,7 +89,8 @@ package struct IntegerConvolution: Sendable {
         window: part.window.window(taps: schedule.taps[task.job]),
         input: input + part.inputOffset,
         tap_pixels: Int32(part.tapPixels), tap_channels: Int32(part.tapChannels), pad: pad,
-        weights: packed.address + sets.offsets[part.weights], row_bias: rowBias,
+        weights: packed.address + sets.offsets[part.weights],
+        bias: biases.map { $0.elements(of: Int32.self) + part.firstChannel }, row_bias: rowBias,
         output: output + part.outputOffset * outputByteCount,
         residual_stride: part.residualStride.strides,
         epilogue: epilogue.code(

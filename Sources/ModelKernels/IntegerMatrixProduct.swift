@@ -63,8 +63,7 @@ package struct IntegerMatrixProduct: Sendable {
     _ part: Range<Int>, _ scratch: UnsafeMutableRawPointer
   ) {
     tier.table.conv_s8_pack(
-      b, ck_weight_steps(channel_step: 1, step: columns), columns, 1, depth, nil, zeroPoints.a,
-      scratch)
+      b, ck_weight_steps(channel_step: 1, step: columns), columns, 1, depth, scratch)
     var rowTerms: UnsafePointer<Int32>?
     if zeroPoints.b != 0 {
       let terms = (scratch + places.rowTerms).assumingMemoryBound(to: Int32.self)
@@ -77,7 +76,8 @@ package struct IntegerMatrixProduct: Sendable {
     }
     var call = ck_conv_s8(
       window: window.window(taps: taps), input: a, tap_pixels: 1, tap_channels: Int32(depth),
-      pad: 0, weights: UnsafeRawPointer(scratch), row_bias: rowTerms, output: output,
+      pad: Int8(truncatingIfNeeded: zeroPoints.a), weights: UnsafeRawPointer(scratch), bias: nil,
+      row_bias: rowTerms, output: output,
       residual_stride: window.outputStride.strides,
       epilogue: epilogue.code(channel: 0, residual: nil))
     tier.table.conv_s8(

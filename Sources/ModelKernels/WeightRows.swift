@@ -1,4 +1,11 @@
 import CKernels
+import TensorCore
+
+/// Makes the sets of weights of a kernel, with memory to work in, and hands on what it has made: the number of a set, the first of the
+/// channels, which a block of channels starts with, and their weights.
+package typealias MakeWeights<Element> =
+  @Sendable (ScratchMemory, _ pack: (Int, Int, WeightRows<Element>) -> Void) throws(ModelError) ->
+  Void
 
 /// Weights of some output channels where they lie before they are packed: element `i` of a channel is the `i`-th that the taps,
 /// pixels and channels of a position read.

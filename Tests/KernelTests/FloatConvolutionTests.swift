@@ -1,5 +1,4 @@
 import ModelKernels
-import Synchronization
 import TensorCore
 import Testing
 
@@ -217,11 +216,6 @@ private struct Problem {
     }
   }
 
-  /// How often weights were made.
-  private final class Count: Sendable {
-    let value = Mutex(0)
-  }
-
   @Test func weightsThatLayersShareArePackedOnce() throws {
     var samples = Samples(4)
     let (depth, channels) = (40, 33)
@@ -235,7 +229,7 @@ private struct Problem {
         parts: [ConvolutionPart(rows: 1, depth: depth, channels: channels)], channels: [channels],
         activation: .none, isFused: false, origin: WeightOrigin(weights, form: [form])
       ) { (scratch, pack) throws(ModelError) in
-        count.value.withLock { $0 += 1 }
+        count.increase()
         try weights.withFloats(scratch) {
           pack(
             0, 0,
@@ -245,7 +239,7 @@ private struct Problem {
       }
     }
     try PackedWeights.pack(layers.compactMap(\.packed))
-    #expect(count.value.withLock { $0 } == 2)
+    #expect(count.value == 2)
     let made = layers.map { layer in
       let scratch = KernelMemory(byteCount: layer.scratchByteCount) { _ in }
       var y = [Float](repeating: 0, count: channels)

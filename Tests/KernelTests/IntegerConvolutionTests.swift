@@ -191,18 +191,17 @@ private struct Problem {
     let part = ConvolutionPart(
       window: window, residualStride: residualStride, tapPixels: pixels, tapChannels: channels)
     let convolution = IntegerConvolution(
-      tier: tier, threads: threads, parts: [part], channels: [filters], pad: pad, epilogue: epilogue
-    ) { [weights, biases, filters, k] (_, pack) throws(ModelError) in
+      tier: tier, threads: threads, parts: [part], channels: [filters], pad: pad, biases: biases,
+      epilogue: epilogue
+    ) { [weights, filters, k] (_, pack) throws(ModelError) in
       // Weights of some threads come element by element.
       if threads > 1 {
         let turned = (0..<weights.count).map { weights[$0 % filters * k + $0 / filters] }
         turned.withUnsafeBufferPointer {
-          pack(0, 0, WeightRows(byElement: $0, channels: filters), biases[...])
+          pack(0, 0, WeightRows(byElement: $0, channels: filters))
         }
       } else {
-        weights.withUnsafeBufferPointer {
-          pack(0, 0, WeightRows($0, channels: filters), biases[...])
-        }
+        weights.withUnsafeBufferPointer { pack(0, 0, WeightRows($0, channels: filters)) }
       }
     }
     try PackedWeights.pack([convolution.packed])
@@ -242,6 +241,48 @@ private struct Problem {
           #expect(isExact, "\(tier), seed \(seed), \(threads) threads")
         }
       }
+    }
+  }
+
+  @Test(arguments: KernelTier.available)
+  func layersThatShareWeightsButNothingElsePackThemOnce(tier: KernelTier) throws {
+    var samples = Samples(5)
+    let (depth, channels) = (70, 40)
+    let values = samples.bytes(depth * channels)
+    let weights = Tensor(try Shape([channels, depth]), values)
+    let x = samples.bytes(depth)
+    let count = Count()
+    let forms: [(pad: Int8, biases: [Int32]?)] = [
+      (-128, nil), (127, (0..<channels).map { Int32($0 * 1000 - 9000) }),
+    ]
+    let layers = forms.map { form in
+      IntegerConvolution(
+        tier: tier, threads: 1,
+        parts: [ConvolutionPart(rows: 1, depth: depth, channels: channels)], channels: [channels],
+        pad: form.pad, biases: form.biases,
+        epilogue: KernelEpilogue(
+          multipliers: [Float](repeating: 1, count: channels), output: .float32),
+        origin: WeightOrigin(weights, form: [])
+      ) { (scratch, pack) throws(ModelError) in
+        count.increase()
+        try weights.withElements(of: Int8.self, scratch) { (values) throws(ModelError) in
+          pack(0, 0, WeightRows(values, channels: channels))
+        }
+      }
+    }
+    try PackedWeights.pack(layers.map(\.packed))
+    #expect(count.value == 1)
+    for (layer, form) in zip(layers, forms) {
+      let scratch = KernelMemory(byteCount: layer.scratchByteCount) { _ in }
+      var y = [Float](repeating: 0, count: channels)
+      layer.run(
+        input: x, output: &y, residual: nil, scratch: scratch.address, pool: ThreadPool(threads: 1))
+      let expected = (0..<channels).map { c in
+        (0..<depth).reduce(form.biases?[c] ?? 0) {
+          $0 + (Int32(x[$1]) - Int32(form.pad)) * Int32(values[c * depth + $1])
+        }
+      }
+      #expect(y == expected.map { Float($0) })
     }
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import ModelKernels
+import Synchronization
 import TensorCore
 
 /// Repeatable numbers of many kinds.
@@ -46,4 +47,12 @@ func processorHas(_ flag: String) -> Bool {
     let line = text.split(separator: "\n").first(where: { $0.hasPrefix("flags") })
   else { return false }
   return line.split(separator: " ").contains(Substring(flag))
+}
+
+/// How often something was made.
+final class Count: Sendable {
+  private let made = Mutex(0)
+  var value: Int { made.withLock { $0 } }
+
+  func increase() { made.withLock { $0 += 1 } }
 }

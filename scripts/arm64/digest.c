@@ -59,16 +59,16 @@ static void windows(const ck_kernels *k) {
   int8_t *x = bytes(positions * channels), *w = bytes(depth * filters), *residual = bytes(positions * filters), *y = bytes(positions * filters * 4);
   float *m = floats(filters, 0.0002f), *slope = floats(filters, 1);
   int8_t *table = bytes(256), *integers = calloc(positions, filters);
-  int32_t folded[filters];
+  int32_t biases[filters];
   for (size_t c = 0; c < filters; c++) {
-    folded[c] = (int32_t)(next() % 20000) - 10000;
+    biases[c] = (int32_t)(next() % 20000) - 10000;
   }
   void *packed = aligned_alloc(64, (k->conv_s8_packed_size(filters, (size_t)kernel * kernel, channels) + 63) / 64 * 64);
   void *scratch = aligned_alloc(64, (k->conv_s8_scratch_size(&window, 1, channels, filters) + 63) / 64 * 64);
-  k->conv_s8_pack(w, (ck_weight_steps){depth, 1}, filters, (size_t)kernel * kernel, channels, folded, -7, packed);
+  k->conv_s8_pack(w, (ck_weight_steps){depth, 1}, filters, (size_t)kernel * kernel, channels, packed);
   for (int form = 0; form < 4; form++) {
     ck_conv_s8 conv = {.window = window, .input = x, .tap_pixels = 1, .tap_channels = channels, .pad = -7, .weights = packed,
-                       .output = y, .residual_stride = {0, width * filters, filters},
+                       .bias = biases, .output = y, .residual_stride = {0, width * filters, filters},
                        .epilogue = {.multiplier = m, .slope = slope, .residual = form % 2 ? residual : 0, .residual_zero = 5,
                                     .residual_multiplier = 0.3f, .activation = (ck_activation)form, .function = CK_UNARY_SILU,
                                     .inverse_scale = form == 3 ? 20 : 1, .output_type = form == 2 ? CK_ELEMENT_F32 : CK_ELEMENT_S8,
@@ -108,7 +108,7 @@ static void float_windows(const ck_kernels *k) {
                         .taps = taps, .in_stride = {0, width * channels, channels}, .out_stride = {0, (ptrdiff_t)(width * made), (ptrdiff_t)made}};
     void *packed = aligned_alloc(64, (k->conv_f32_packed_size(made, kernel, run) + 63) / 64 * 64);
     void *scratch = aligned_alloc(64, (k->conv_f32_scratch_size(&window, kernel, channels, made) + 63) / 64 * 64);
-    k->conv_f32_pack(w, (ck_weight_steps){kernel * run, 1}, made, kernel, run, packed);
+    k->conv_f32_pack(w, (ck_weight_steps){.channel_step = kernel * run, .step = 1}, made, kernel, run, packed);
     ck_conv_f32 conv = {.window = window, .input = x, .tap_pixels = kernel, .tap_channels = channels, .weights = packed, .output = y,
                         .residual_stride = {0, (ptrdiff_t)(width * made), (ptrdiff_t)made},
                         .epilogue = {.bias = bias, .residual = residual, .activation = CK_ACTIVATION_LEAKY, .slope = bias}};
@@ -120,7 +120,7 @@ static void float_windows(const ck_kernels *k) {
                     .in_stride = {0, positions * channels, channels}, .out_stride = {0, positions * filters, filters}};
   void *packed = aligned_alloc(64, (k->conv_f32_packed_size(filters, 1, channels) + 63) / 64 * 64);
   void *scratch = aligned_alloc(64, (k->product_f32_scratch_size(&line, 1, channels, filters) + 63) / 64 * 64);
-  k->conv_f32_pack(w, (ck_weight_steps){1, filters}, filters, 1, channels, packed);
+  k->conv_f32_pack(w, (ck_weight_steps){.channel_step = 1, .step = filters}, filters, 1, channels, packed);
   ck_conv_f32 product = {.window = line, .input = x, .tap_pixels = 1, .tap_channels = channels, .weights = packed, .output = y,
                          .epilogue = {.bias = bias, .activation = CK_ACTIVATION_RELU}};
   k->product_f32(&product, 0, positions, 0, filters, scratch);

@@ -75,7 +75,7 @@ static double convolution(const ck_kernels *kernels, const problem *p) {
   int8_t *input = malloc(rows * (size_t)p->channels), *weights = malloc(n * k), *output = malloc(rows * n);
   char *packed = aligned_alloc(4096, step * copies);
   float *multiplier = malloc(n * sizeof(float));
-  int32_t *folded = calloc(n, sizeof(int32_t));
+  int32_t *biases = calloc(n, sizeof(int32_t));
   for (size_t i = 0; i < rows * (size_t)p->channels; i++) {
     input[i] = (int8_t)(i * 37 % 251 - 125);
   }
@@ -85,7 +85,7 @@ static double convolution(const ck_kernels *kernels, const problem *p) {
   for (size_t i = 0; i < n; i++) {
     multiplier[i] = 1e-4f;
   }
-  kernels->conv_s8_pack(weights, (ck_weight_steps){k, 1}, n, taps_count, run, folded, 0, packed);
+  kernels->conv_s8_pack(weights, (ck_weight_steps){k, 1}, n, taps_count, run, packed);
   for (size_t i = 1; i < copies; i++) {
     memcpy(packed + i * step, packed, packed_size);
   }
@@ -99,6 +99,7 @@ static double convolution(const ck_kernels *kernels, const problem *p) {
                .tap_pixels = p->size,
                .tap_channels = p->channels,
                .weights = packed,
+               .bias = biases,
                .output = output,
                .epilogue = {.multiplier = multiplier, .inverse_scale = 1, .output_type = CK_ELEMENT_S8, .clamp = {0, -128, 127, 0}}},
       .packed = packed,
@@ -113,7 +114,7 @@ static double convolution(const ck_kernels *kernels, const problem *p) {
   free(packed);
   free(call.scratch);
   free(multiplier);
-  free(folded);
+  free(biases);
   return best;
 }
 
@@ -135,7 +136,7 @@ static double float_convolution(const ck_kernels *kernels, const problem *p, int
   size_t taps_count = (size_t)p->size, run = run_of(p), k = taps_count * run, rows = rows_of(p), n = (size_t)p->outputs;
   float *input = calloc(rows * (size_t)p->channels, 4), *weights = calloc(n * k, 4), *output = malloc(rows * n * 4);
   void *packed = aligned(kernels->conv_f32_packed_size(n, taps_count, run));
-  kernels->conv_f32_pack(weights, n, taps_count, run, packed);
+  kernels->conv_f32_pack(weights, (ck_weight_steps){k, 1}, n, taps_count, run, packed);
   ck_tap taps[16];
   ck_window window = window_of(p, taps);
   float_call call = {

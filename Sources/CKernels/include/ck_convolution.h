@@ -35,7 +35,7 @@ typedef struct ck_window {
   ptrdiff_t out_stride[3];
 } ck_window;
 
-/* acc[r][c] = folded[c] + sum over taps, pixels and channels of x * w[c]; then the epilogue (Q12...Q20).
+/* acc[r][c] = bias[c] + sum over taps, pixels and channels of (x - pad) * w[c]; then the epilogue (Q11...Q20).
  *
  * Each tap reads tap_pixels neighbouring positions along w (the tap's own first) of tap_channels bytes each. With
  * tap_pixels > 1, in_stride[2] must equal tap_channels: a row of a kernel that is dense along w is one tap. The inner size is
@@ -48,6 +48,7 @@ typedef struct ck_conv_s8 {
   int32_t tap_channels;         /* >= 0 */
   int8_t pad;                   /* zx */
   const void *_Nonnull weights; /* from conv_s8_pack of the same tier; all channels */
+  const int32_t *_Nullable bias;     /* one for each output channel; NULL: zeros */
   const int32_t *_Nullable row_bias; /* added to every accumulator of row r (Q14); entry 0 is row 0; or NULL */
   void *_Nonnull output;        /* int8_t or float: position (0, 0, 0), channel 0 */
   ptrdiff_t residual_stride[3]; /* as window.out_stride, for the residual */
@@ -106,12 +107,11 @@ typedef struct ck_weight_steps {
   size_t step;
 } ck_weight_steps;
 
-/* Packs weights for this tier only; run = tap_pixels * tap_channels. folded[c] = bias[c] - zero * sum(w[c]), modulo 2^32 (Q12); bias NULL:
- * zeros. `packed` is aligned to CK_BUFFER_ALIGNMENT. */
+/* Packs weights for this tier only; run = tap_pixels * tap_channels. `packed` is aligned to CK_BUFFER_ALIGNMENT. */
 typedef void (*ck_conv_s8_pack_fn)(const int8_t *_Nonnull w, ck_weight_steps steps, size_t channels, size_t taps, size_t run,
-                                   const int32_t *_Nullable bias, int32_t zero, void *_Nonnull packed);
+                                   void *_Nonnull packed);
 
-/* Packs weights for this tier only. */
+/* The same for floats. */
 typedef void (*ck_conv_f32_pack_fn)(const float *_Nonnull w, ck_weight_steps steps, size_t channels, size_t taps, size_t run,
                                     void *_Nonnull packed);
 

@@ -39,15 +39,13 @@ CK_INLINE void CK_FN(gather_fill)(CK_FN(gathered) * dst, int8_t value, size_t n)
   }
 }
 
-/* `rows` rows by 16 channels, starting at channel `first` of the panel. */
+/* `rows` rows by 16 channels. */
 CK_INLINE void CK_FN(tile_rows)(const size_t rows, const ck_segments *segments, const CK_FN(gathered) * x, size_t x_stride,
-                                const uint8_t *panel, size_t first, int32_t *acc) {
+                                const int8_t *w, const int32_t *start, int32_t *acc) {
   __m256i a[CK_ROWS][2];
-  const __m256i *bias = (const __m256i *)(const void *)(panel + first * sizeof(int32_t));
-  const uint8_t *w = panel + CK_CHANNEL_BLOCK * sizeof(int32_t) + first * CK_K_UNIT;
   for (size_t r = 0; r < rows; r++) {
-    a[r][0] = _mm256_load_si256(bias);
-    a[r][1] = _mm256_load_si256(bias + 1);
+    a[r][0] = _mm256_load_si256((const __m256i *)(const void *)start);
+    a[r][1] = _mm256_load_si256((const __m256i *)(const void *)(start + 8));
   }
   for (size_t s = 0; s < segments->count; s++) {
     const CK_FN(gathered) *run = x + segments->offsets[s];
@@ -64,22 +62,22 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const ck_segments *segments, 
     }
   }
   for (size_t r = 0; r < rows; r++) {
-    __m256i *out = (__m256i *)(void *)(acc + r * CK_CHANNEL_BLOCK + first);
+    __m256i *out = (__m256i *)(void *)(acc + r * CK_CHANNEL_BLOCK);
     _mm256_store_si256(out, a[r][0]);
     _mm256_store_si256(out + 1, a[r][1]);
   }
 }
 
 static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, const CK_FN(gathered) * x, size_t x_stride,
-                        const void *panel, int32_t *acc) {
-  for (size_t first = 0; first < (wide ? 32u : 16u); first += 16) {
+                        const int8_t *w, const int32_t *start, int32_t *acc) {
+  for (size_t half = 0; half < (wide ? 2u : 1u); half++, w += 16 * CK_K_UNIT, start += 16, acc += 16) {
     switch (rows) {
-    case 1: CK_FN(tile_rows)(1, segments, x, x_stride, panel, first, acc); break;
-    case 2: CK_FN(tile_rows)(2, segments, x, x_stride, panel, first, acc); break;
-    case 3: CK_FN(tile_rows)(3, segments, x, x_stride, panel, first, acc); break;
-    case 4: CK_FN(tile_rows)(4, segments, x, x_stride, panel, first, acc); break;
-    case 5: CK_FN(tile_rows)(5, segments, x, x_stride, panel, first, acc); break;
-    default: CK_FN(tile_rows)(6, segments, x, x_stride, panel, first, acc); break;
+    case 1: CK_FN(tile_rows)(1, segments, x, x_stride, w, start, acc); break;
+    case 2: CK_FN(tile_rows)(2, segments, x, x_stride, w, start, acc); break;
+    case 3: CK_FN(tile_rows)(3, segments, x, x_stride, w, start, acc); break;
+    case 4: CK_FN(tile_rows)(4, segments, x, x_stride, w, start, acc); break;
+    case 5: CK_FN(tile_rows)(5, segments, x, x_stride, w, start, acc); break;
+    default: CK_FN(tile_rows)(6, segments, x, x_stride, w, start, acc); break;
     }
   }
 }

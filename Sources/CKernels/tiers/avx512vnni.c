@@ -1,5 +1,5 @@
 /* The AVX-512 VNNI tier. vpdpbusd multiplies unsigned by signed bytes and does not saturate: activations are gathered as
- * x + 128 and the packed bias absorbs -128 * sum(w), modulo 2^32, which is exact because the result fits (Q13). */
+ * x + 128 and sums start at -128 * sum(w), modulo 2^32, which is exact because the result fits (Q13). */
 #if defined(__x86_64__)
 #pragma STDC FP_CONTRACT OFF
 
@@ -50,13 +50,13 @@ CK_INLINE __m512i CK_FN(broadcast)(const uint8_t *x) {
 /* `rows` rows by `halves` times 16 channels; `chains` accumulators for each, over interleaved groups of k, hide latency when rows
  * are few. */
 CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const size_t chains, const ck_segments *segments,
-                                const uint8_t *x, size_t x_stride, const uint8_t *panel, int32_t *acc) {
+                                const uint8_t *x, size_t x_stride, const int8_t *w, const int32_t *start, int32_t *acc) {
   const size_t group = CK_CHANNEL_BLOCK * CK_K_UNIT;
   __m512i a[CK_ROWS][2][4];
-  const uint8_t *w = panel + CK_CHANNEL_BLOCK * sizeof(int32_t), *fetch = segments->fetch;
+  const uint8_t *fetch = segments->fetch;
   for (size_t r = 0; r < rows; r++) {
     for (size_t h = 0; h < halves; h++) {
-      a[r][h][0] = _mm512_load_si512(panel + h * 64);
+      a[r][h][0] = _mm512_load_si512(start + h * 16);
       for (size_t c = 1; c < chains; c++) {
         a[r][h][c] = _mm512_setzero_si512();
       }
@@ -106,14 +106,14 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const si
 #define CK_TILE_CASE(rows, chains) \
   case rows: \
     if (wide) { \
-      CK_FN(tile_rows)(rows, 2, chains, segments, x, x_stride, panel, acc); \
+      CK_FN(tile_rows)(rows, 2, chains, segments, x, x_stride, w, start, acc); \
     } else { \
-      CK_FN(tile_rows)(rows, 1, chains, segments, x, x_stride, panel, acc); \
+      CK_FN(tile_rows)(rows, 1, chains, segments, x, x_stride, w, start, acc); \
     } \
     break;
 
-static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, const uint8_t *x, size_t x_stride, const void *panel,
-                        int32_t *acc) {
+static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, const uint8_t *x, size_t x_stride, const int8_t *w,
+                        const int32_t *start, int32_t *acc) {
   switch (rows) {
     CK_TILE_CASE(1, 4)
     CK_TILE_CASE(2, 2)

@@ -1,5 +1,5 @@
 /* The AVX-VNNI tier: the dot products of AVX-512 VNNI in vectors of AVX2, for processors without AVX-512. Activations are gathered
- * as x + 128, and the packed bias absorbs -128 * sum(w). */
+ * as x + 128, and sums start at -128 * sum(w). */
 #if defined(__x86_64__)
 #pragma STDC FP_CONTRACT OFF
 
@@ -41,18 +41,17 @@ CK_INLINE __m256i CK_FN(broadcast)(const uint8_t *x) {
   return _mm256_set1_epi32(group);
 }
 
-CK_INLINE __m256i CK_FN(weights)(const uint8_t *w) { return _mm256_load_si256((const __m256i *)(const void *)w); }
+CK_INLINE __m256i CK_FN(load)(const void *from) { return _mm256_load_si256((const __m256i *)from); }
 
-/* `rows` rows by 16 channels, starting at channel `first` of the panel; `chains` accumulators for each, over interleaved groups of k,
+/* `rows` rows by 16 channels; `chains` accumulators for each, over interleaved groups of k,
  * hide latency when rows are few. */
 CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t chains, const ck_segments *segments, const uint8_t *x,
-                                size_t x_stride, const uint8_t *panel, size_t first, int32_t *acc) {
+                                size_t x_stride, const int8_t *w, const int32_t *start, int32_t *acc) {
   const size_t group = CK_CHANNEL_BLOCK * CK_K_UNIT;
   __m256i a[CK_ROWS][2][4];
-  const uint8_t *bias = panel + first * sizeof(int32_t), *w = panel + CK_CHANNEL_BLOCK * sizeof(int32_t) + first * CK_K_UNIT;
   for (size_t r = 0; r < rows; r++) {
     for (size_t h = 0; h < 2; h++) {
-      a[r][h][0] = CK_FN(weights)(bias + h * 32);
+      a[r][h][0] = CK_FN(load)(start + h * 8);
       for (size_t c = 1; c < chains; c++) {
         a[r][h][c] = _mm256_setzero_si256();
       }
@@ -63,7 +62,7 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t chains, const ck
     size_t i = 0, k = segments->length;
     for (; i + chains * CK_K_UNIT <= k; i += chains * CK_K_UNIT, w += chains * group) {
       for (size_t c = 0; c < chains; c++) {
-        __m256i w0 = CK_FN(weights)(w + c * group), w1 = CK_FN(weights)(w + c * group + 32);
+        __m256i w0 = CK_FN(load)(w + c * group), w1 = CK_FN(load)(w + c * group + 32);
         for (size_t r = 0; r < rows; r++) {
           __m256i value = CK_FN(broadcast)(run + r * x_stride + i + c * CK_K_UNIT);
           a[r][0][c] = _mm256_dpbusd_avx_epi32(a[r][0][c], value, w0);
@@ -75,7 +74,7 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t chains, const ck
       for (size_t r = 0; r < rows; r++) {
         __m256i value = CK_FN(broadcast)(run + r * x_stride + i);
         for (size_t h = 0; h < 2; h++) {
-          a[r][h][0] = _mm256_dpbusd_avx_epi32(a[r][h][0], value, CK_FN(weights)(w + h * 32));
+          a[r][h][0] = _mm256_dpbusd_avx_epi32(a[r][h][0], value, CK_FN(load)(w + h * 32));
         }
       }
     }
@@ -86,21 +85,21 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t chains, const ck
       for (size_t c = 1; c < chains; c++) {
         sum = _mm256_add_epi32(sum, a[r][h][c]);
       }
-      _mm256_store_si256((__m256i *)(void *)(acc + r * CK_CHANNEL_BLOCK + first + h * 8), sum);
+      _mm256_store_si256((__m256i *)(void *)(acc + r * CK_CHANNEL_BLOCK + h * 8), sum);
     }
   }
 }
 
 static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, const CK_FN(gathered) * x, size_t x_stride,
-                        const void *panel, int32_t *acc) {
-  for (size_t first = 0; first < (wide ? 32u : 16u); first += 16) {
+                        const int8_t *w, const int32_t *start, int32_t *acc) {
+  for (size_t half = 0; half < (wide ? 2u : 1u); half++, w += 16 * CK_K_UNIT, start += 16, acc += 16) {
     switch (rows) {
-    case 1: CK_FN(tile_rows)(1, 4, segments, x, x_stride, panel, first, acc); break;
-    case 2: CK_FN(tile_rows)(2, 2, segments, x, x_stride, panel, first, acc); break;
-    case 3: CK_FN(tile_rows)(3, 2, segments, x, x_stride, panel, first, acc); break;
-    case 4: CK_FN(tile_rows)(4, 1, segments, x, x_stride, panel, first, acc); break;
-    case 5: CK_FN(tile_rows)(5, 1, segments, x, x_stride, panel, first, acc); break;
-    default: CK_FN(tile_rows)(6, 1, segments, x, x_stride, panel, first, acc); break;
+    case 1: CK_FN(tile_rows)(1, 4, segments, x, x_stride, w, start, acc); break;
+    case 2: CK_FN(tile_rows)(2, 2, segments, x, x_stride, w, start, acc); break;
+    case 3: CK_FN(tile_rows)(3, 2, segments, x, x_stride, w, start, acc); break;
+    case 4: CK_FN(tile_rows)(4, 1, segments, x, x_stride, w, start, acc); break;
+    case 5: CK_FN(tile_rows)(5, 1, segments, x, x_stride, w, start, acc); break;
+    default: CK_FN(tile_rows)(6, 1, segments, x, x_stride, w, start, acc); break;
     }
   }
 }

@@ -26,15 +26,13 @@ CK_INLINE void CK_FN(gather_copy)(CK_FN(gathered) * dst, const int8_t *src, size
 
 CK_INLINE void CK_FN(gather_fill)(CK_FN(gathered) * dst, int8_t value, size_t n) { memset(dst, value, n); }
 
-/* `rows` rows by 16 channels, starting at channel `first` of the panel. */
+/* `rows` rows by 16 channels. */
 CK_INLINE void CK_FN(tile_rows)(const size_t rows, const ck_segments *segments, const CK_FN(gathered) * x, size_t x_stride,
-                                const uint8_t *panel, size_t first, int32_t *acc) {
+                                const int8_t *w, const int32_t *start, int32_t *acc) {
   int32x4_t a[CK_ROWS][4];
-  const int32_t *bias = (const int32_t *)(const void *)panel + first;
-  const int8_t *w = (const int8_t *)panel + CK_CHANNEL_BLOCK * sizeof(int32_t) + first * CK_K_UNIT;
   for (size_t r = 0; r < rows; r++) {
     for (size_t v = 0; v < 4; v++) {
-      a[r][v] = vld1q_s32(bias + 4 * v);
+      a[r][v] = vld1q_s32(start + 4 * v);
     }
   }
   for (size_t s = 0; s < segments->count; s++) {
@@ -56,21 +54,21 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const ck_segments *segments, 
   }
   for (size_t r = 0; r < rows; r++) {
     for (size_t v = 0; v < 4; v++) {
-      vst1q_s32(acc + r * CK_CHANNEL_BLOCK + first + 4 * v, a[r][v]);
+      vst1q_s32(acc + r * CK_CHANNEL_BLOCK + 4 * v, a[r][v]);
     }
   }
 }
 
 static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, const CK_FN(gathered) * x, size_t x_stride,
-                        const void *panel, int32_t *acc) {
-  for (size_t first = 0; first < (wide ? 32u : 16u); first += 16) {
+                        const int8_t *w, const int32_t *start, int32_t *acc) {
+  for (size_t half = 0; half < (wide ? 2u : 1u); half++, w += 16 * CK_K_UNIT, start += 16, acc += 16) {
     switch (rows) {
-    case 1: CK_FN(tile_rows)(1, segments, x, x_stride, panel, first, acc); break;
-    case 2: CK_FN(tile_rows)(2, segments, x, x_stride, panel, first, acc); break;
-    case 3: CK_FN(tile_rows)(3, segments, x, x_stride, panel, first, acc); break;
-    case 4: CK_FN(tile_rows)(4, segments, x, x_stride, panel, first, acc); break;
-    case 5: CK_FN(tile_rows)(5, segments, x, x_stride, panel, first, acc); break;
-    default: CK_FN(tile_rows)(6, segments, x, x_stride, panel, first, acc); break;
+    case 1: CK_FN(tile_rows)(1, segments, x, x_stride, w, start, acc); break;
+    case 2: CK_FN(tile_rows)(2, segments, x, x_stride, w, start, acc); break;
+    case 3: CK_FN(tile_rows)(3, segments, x, x_stride, w, start, acc); break;
+    case 4: CK_FN(tile_rows)(4, segments, x, x_stride, w, start, acc); break;
+    case 5: CK_FN(tile_rows)(5, segments, x, x_stride, w, start, acc); break;
+    default: CK_FN(tile_rows)(6, segments, x, x_stride, w, start, acc); break;
     }
   }
 }

@@ -21,14 +21,12 @@ CK_INLINE void CK_FN(gather_copy)(CK_FN(gathered) * dst, const int8_t *src, size
 CK_INLINE void CK_FN(gather_fill)(CK_FN(gathered) * dst, int8_t value, size_t n) { memset(dst, value, n); }
 
 static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, const CK_FN(gathered) * x, size_t x_stride,
-                        const void *panel, int32_t *acc) {
-  const int32_t *bias = panel;
-  const int8_t *weights = (const int8_t *)(bias + CK_CHANNEL_BLOCK);
+                        const int8_t *weights, const int32_t *start, int32_t *acc) {
   (void)wide;
   for (size_t r = 0; r < rows; r++) {
     int32_t *out = acc + r * CK_CHANNEL_BLOCK;
     const int8_t *w = weights;
-    memcpy(out, bias, CK_CHANNEL_BLOCK * sizeof(int32_t));
+    memcpy(out, start, CK_CHANNEL_BLOCK * sizeof(int32_t));
     for (size_t s = 0; s < segments->count; s++) {
       const CK_FN(gathered) *run = x + segments->offsets[s] + r * x_stride;
       for (size_t i = 0; i < segments->length; i++, w += CK_CHANNEL_BLOCK) {

@@ -30,7 +30,7 @@ extension Convolution: IntegerPlannedOperator {
     let rows = integers.weights.withElements(of: Int8.self) { Array($0) }
     let folded = (0..<channels).map { channel in
       let sum = rows[channel * taps..<(channel + 1) * taps].reduce(0) { $0 &+ Int32($1) }
-      return integers.bias[channel] &- integers.layer.input.zeroPoint &* sum
+      return (integers.biases?[channel] ?? 0) &- integers.layer.input.zeroPoint &* sum
     }
     var weights = rows
     for channel in 0..<channels {

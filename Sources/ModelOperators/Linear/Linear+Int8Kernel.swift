@@ -14,13 +14,18 @@ extension Linear: IntegerPlannedOperator {
     return PlannedKernel(
       IntegerConvolution(
         tier: request.tier, threads: request.threads, parts: [part], channels: [n],
-        pad: Int8(truncatingIfNeeded: integers.layer.input.zeroPoint),
-        epilogue: integers.layer.epilogue.kernel
+        pad: Int8(truncatingIfNeeded: integers.layer.input.zeroPoint), biases: integers.biases,
+        epilogue: integers.layer.epilogue.kernel, origin: origin(of: integers.weights)
       ) { (scratch, pack) throws(ModelError) in
         try integers.weights.withElements(of: Int8.self, scratch) { values in
-          pack(0, 0, rows(values, channels: n), integers.bias[...])
+          pack(0, 0, rows(values, channels: n))
         }
       }, layout: .rowMajor, keepsReal: integers.layer.epilogue.keepsReal)
+  }
+
+  /// What W is packed from.
+  func origin(of weights: Tensor) -> WeightOrigin {
+    WeightOrigin(weights, form: [transposeWeight ? 1 : 0])
   }
 
   /// W, of `channels` output channels, as it lies.

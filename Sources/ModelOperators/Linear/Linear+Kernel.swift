@@ -25,7 +25,7 @@ extension Linear: PlannedOperator {
           tier: request.tier, threads: request.threads,
           parts: [ConvolutionPart(rows: m, depth: k, channels: n)], channels: [n],
           activation: activation, isFused: !request.isExact,
-          origin: WeightOrigin(values, form: [transposeWeight ? 1 : 0])
+          origin: origin(of: values)
         ) { (scratch, pack) throws(ModelError) in
           try values.withFloats(scratch) { pack(0, 0, rows($0, channels: n)) }
         }, epilogue, layout: .rowMajor)

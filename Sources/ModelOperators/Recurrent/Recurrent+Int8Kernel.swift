@@ -147,16 +147,15 @@ private struct GateProduct: Sendable {
     convolution = IntegerConvolution(
       tier: request.tier, threads: request.threads,
       parts: [.init(window: window, tapChannels: k)],
-      channels: [gates], pad: Int8(truncatingIfNeeded: input.zeroPoint),
+      channels: [gates], pad: Int8(truncatingIfNeeded: input.zeroPoint), biases: nil,
       epilogue: KernelEpilogue(
         multipliers: scales.map { input.scale * $0 }, residual: bias == nil ? nil : .float32,
-        output: .float32)
+        output: .float32), origin: WeightOrigin(weights, form: [direction])
     ) { (_, pack) throws(ModelError) in
       weights.withElements(of: Int8.self) {
         let own = UnsafeBufferPointer(
           rebasing: $0[direction * gates * k..<(direction + 1) * gates * k])
-        let none = [Int32](repeating: 0, count: gates)
-        pack(0, 0, WeightRows(own, channels: gates), none[...])
+        pack(0, 0, WeightRows(own, channels: gates))
       }
     }
   }

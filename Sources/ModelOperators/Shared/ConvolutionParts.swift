@@ -75,6 +75,13 @@ struct ConvolutionParts: Sendable {
     }
   }
 
+  /// What these parts' weights are packed from.
+  func origin(of weights: Tensor, _ order: WeightOrder) -> WeightOrigin {
+    WeightOrigin(
+      weights,
+      form: [order == .filtersFirst ? 0 : 1, geometry.groups] + self.weights.flatMap(\.elements))
+  }
+
   /// Calls `body` with the rows of every set of weights and the filters of its group that they are of: some at a time, so that
   /// they stay in cache, where each filter has its weights by itself.
   ///

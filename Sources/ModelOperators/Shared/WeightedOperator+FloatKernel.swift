@@ -45,9 +45,7 @@ extension PlannedKernel {
       tier: tier, threads: request.threads, parts: parts.parts,
       channels: parts.weights.map { _ in geometry.groupOutputChannels }, activation: activation,
       isFused: !request.isExact,
-      origin: WeightOrigin(
-        weight,
-        form: [order == .filtersFirst ? 0 : 1, geometry.groups] + parts.weights.flatMap(\.elements))
+      origin: parts.origin(of: weight, order)
     ) { (scratch, pack) throws(ModelError) in
       try weight.withFloats(scratch) { forEachRows(of: $0, scratch.next, pack) }
     }

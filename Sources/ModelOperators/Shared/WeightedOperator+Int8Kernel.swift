@@ -35,8 +35,8 @@ extension IntegerEpilogue {
 struct LayerIntegers: Sendable {
   let layer: IntegerLayer
   let weights: Tensor
-  /// One for each output channel; zeros without a bias.
-  let bias: [Int32]
+  /// One for each output channel, where there are any.
+  let biases: [Int32]?
 }
 
 extension WeightedOperator {
@@ -46,11 +46,10 @@ extension WeightedOperator {
     guard let weight = try request.operands.required(1).fact.constant else {
       throw ModelError(.notQuantizable, "Q6: the weights are not constant")
     }
-    let bias =
-      request.operands.optional(2)?.fact.constant.map { bias in
-        bias.withElements(of: Int32.self) { Array($0) }
-      } ?? [Int32](repeating: 0, count: layer.epilogue.multipliers.count)
-    return LayerIntegers(layer: layer, weights: weight, bias: bias)
+    let biases = request.operands.optional(2)?.fact.constant.map { biases in
+      biases.withElements(of: Int32.self) { Array($0) }
+    }
+    return LayerIntegers(layer: layer, weights: weight, biases: biases)
   }
 }
 
@@ -66,19 +65,14 @@ extension PlannedKernel {
       IntegerConvolution(
         tier: tier, threads: request.threads, parts: parts.parts,
         channels: parts.weights.map { _ in filters },
-        pad: Int8(truncatingIfNeeded: integers.layer.input.zeroPoint),
-        epilogue: integers.layer.epilogue.kernel
+        pad: Int8(truncatingIfNeeded: integers.layer.input.zeroPoint), biases: integers.biases,
+        epilogue: integers.layer.epilogue.kernel, origin: parts.origin(of: integers.weights, order)
       ) { (scratch, pack) throws(ModelError) in
         try integers.weights.withElements(of: Int8.self, scratch) { values in
           parts.forEachRows(
             of: values, order, scratch.next,
             transpose: { tier.transpose(rows: $0, columns: $1, $2, row: $1, to: $3, row: $0) }
-          ) { set, range, rows in
-            let first = parts.weights[set].group * filters
-            pack(
-              set, range.lowerBound, rows,
-              integers.bias[first + range.lowerBound..<first + range.upperBound])
-          }
+          ) { set, range, rows in pack(set, range.lowerBound, rows) }
         }
       }, layout: .channelsLast, keepsReal: integers.layer.epilogue.keepsReal)
   }
