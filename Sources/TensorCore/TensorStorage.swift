@@ -116,7 +116,8 @@ package final class ScratchMemory {
   package func buffer(_ count: Int) -> UnsafeMutableRawBufferPointer {
     if memory?.count ?? -1 < count {
       memory?.deallocate()
-      memory = .allocate(byteCount: max(count, least, 1), alignment: AlignedMemory.alignment)
+      let byteCount = max(count, least)
+      memory = .init(start: AlignedMemory.allocate(byteCount: byteCount), count: byteCount)
     }
     return memory.map { UnsafeMutableRawBufferPointer(rebasing: $0[..<count]) }
       ?? .init(start: nil, count: 0)
