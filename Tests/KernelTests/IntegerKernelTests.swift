@@ -146,4 +146,15 @@ import Testing
     expectTransposition(UInt32.self)
     expectTransposition(UInt64.self)
   }
+
+  @Test(arguments: [1, 2, 3, 4, 8]) func planesAreJoinedWhateverTheirNumber(width: Int) {
+    for count in [0, 1, 15, 16, 17, 100] {
+      let planes = (0..<count * width).map { UInt8(truncatingIfNeeded: $0 &* 151) }
+      var joined = [UInt8](repeating: 0, count: planes.count)
+      planes.withUnsafeBytes { planes in
+        joined.withUnsafeMutableBytes { KernelTier.joinPlanes(planes, width: width, to: $0) }
+      }
+      #expect(joined == joined.indices.map { planes[$0 % width * count + $0 / width] })
+    }
+  }
 }
