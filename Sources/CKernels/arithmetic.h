@@ -19,6 +19,21 @@
 /* What no state of coded weights is below (B29). */
 enum { CK_LEAST_STATE = 1 << 16 };
 
+/* The weights of `count` slots, an even number, and their spans (ck_weight_table). Each is looked up by itself, slots being read in
+ * pairs: where gathers must not leak what they read they take several times as long. */
+CK_INLINE void ck_look_up_weights(const ck_weight_table *table, const size_t count, const uint32_t *slots, int8_t *weights,
+                                  uint32_t *spans) {
+  for (size_t i = 0; i < count; i += 2) {
+    uint64_t pair;
+    memcpy(&pair, slots + i, sizeof pair);
+    const uint8_t first = table->weights[(uint32_t)pair], second = table->weights[pair >> 32];
+    weights[i] = (int8_t)first;
+    weights[i + 1] = (int8_t)second;
+    spans[i] = table->spans[first];
+    spans[i + 1] = table->spans[second];
+  }
+}
+
 CK_INLINE uint32_t ck_bits(float x) {
   uint32_t u;
   memcpy(&u, &x, sizeof u);

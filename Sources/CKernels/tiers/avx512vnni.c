@@ -392,21 +392,22 @@ static int CK_FN(own_epilogue)(const ck_epilogue *e, size_t rows, size_t count, 
 
 #define CK_OWN_WEIGHTS
 
-/* Four vectors of states hide what the gathers take. */
+/* Four vectors of states hide what looking up takes. */
 CK_INLINE void CK_FN(weight_rounds)(ck_weight_stream *stream, const ck_weight_table *table, size_t rounds, int8_t *weights) {
   enum { vectors = CK_WEIGHT_LANES / 16 };
-  const __m512i slots = _mm512_set1_epi32(CK_WEIGHT_SLOTS - 1), low = _mm512_set1_epi32(0xffff), byte = _mm512_set1_epi32(0xff);
+  const __m512i slots = _mm512_set1_epi32(CK_WEIGHT_SLOTS - 1), low = _mm512_set1_epi32(0xffff);
   const uint8_t *next = stream->next;
   __m512i state[vectors];
   memcpy(state, stream->states, sizeof state);
   for (; rounds > 0; rounds--, weights += CK_WEIGHT_LANES) {
     for (size_t v = 0; v < vectors; v++) {
       const __m512i slot = _mm512_and_si512(state[v], slots);
-      const __m512i weight = _mm512_and_si512(_mm512_i32gather_epi32(slot, table->weights, 1), byte);
-      const __m512i span = _mm512_i32gather_epi32(weight, table->spans, 4);
+      _Alignas(64) uint32_t own[16], spans[16];
+      _mm512_store_si512(own, slot);
+      ck_look_up_weights(table, 16, own, weights + 16 * v, spans);
+      const __m512i span = _mm512_loadu_si512(spans);
       const __m512i scaled = _mm512_mullo_epi32(_mm512_srli_epi32(span, 16), _mm512_srli_epi32(state[v], CK_WEIGHT_BITS));
       state[v] = _mm512_add_epi32(scaled, _mm512_sub_epi32(slot, _mm512_and_si512(span, low)));
-      _mm_storeu_si128((__m128i *)(void *)(weights + 16 * v), _mm512_cvtepi32_epi8(weight));
     }
     for (size_t v = 0; v < vectors; v++) {
       const __mmask16 wants = _mm512_cmple_epu32_mask(state[v], low);
