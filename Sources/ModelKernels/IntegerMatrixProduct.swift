@@ -63,7 +63,7 @@ package struct IntegerMatrixProduct: Sendable {
     _ part: Range<Int>, _ scratch: UnsafeMutableRawPointer
   ) {
     tier.table.conv_s8_pack(
-      b, ck_weight_steps(channel_step: 1, step: columns), columns, 1, depth, scratch)
+      b, ck_weight_steps(channel_step: 1, step: columns, inner: 0), columns, 1, depth, scratch)
     var rowTerms: UnsafePointer<Int32>?
     if zeroPoints.b != 0 {
       let terms = (scratch + places.rowTerms).assumingMemoryBound(to: Int32.self)

@@ -18,14 +18,24 @@ package struct WeightRows<Element> {
   package init(_ values: UnsafeBufferPointer<Element>, channels: Int) {
     self.values = values
     self.channels = channels
-    steps = ck_weight_steps(channel_step: values.count / max(channels, 1), step: 1)
+    steps = ck_weight_steps(channel_step: values.count / max(channels, 1), step: 1, inner: 0)
   }
 
   /// Element after element, each of all channels.
   package init(byElement values: UnsafeBufferPointer<Element>, channels: Int) {
     self.values = values
     self.channels = channels
-    steps = ck_weight_steps(channel_step: 1, step: channels)
+    steps = ck_weight_steps(channel_step: 1, step: channels, inner: 0)
+  }
+
+  /// Channel after channel, each with `elements` of the kernel for one input channel after the other.
+  package init(
+    _ values: UnsafeBufferPointer<Element>, channels: Int, kernelElements elements: Int
+  ) where Element == Float {
+    self.values = values
+    self.channels = channels
+    steps = ck_weight_steps(
+      channel_step: values.count / max(channels, 1), step: 1, inner: elements)
   }
 
   /// The first of them, where each channel has `count` elements.

@@ -65,7 +65,7 @@ static void windows(const ck_kernels *k) {
   }
   void *packed = aligned_alloc(64, (k->conv_s8_packed_size(filters, (size_t)kernel * kernel, channels) + 63) / 64 * 64);
   void *scratch = aligned_alloc(64, (k->conv_s8_scratch_size(&window, 1, channels, filters) + 63) / 64 * 64);
-  k->conv_s8_pack(w, (ck_weight_steps){depth, 1}, filters, (size_t)kernel * kernel, channels, packed);
+  k->conv_s8_pack(w, (ck_weight_steps){.channel_step = depth, .step = 1}, filters, (size_t)kernel * kernel, channels, packed);
   for (int form = 0; form < 4; form++) {
     ck_conv_s8 conv = {.window = window, .input = x, .tap_pixels = 1, .tap_channels = channels, .pad = -7, .weights = packed,
                        .bias = biases, .output = y, .residual_stride = {0, width * filters, filters},

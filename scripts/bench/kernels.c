@@ -85,7 +85,7 @@ static double convolution(const ck_kernels *kernels, const problem *p) {
   for (size_t i = 0; i < n; i++) {
     multiplier[i] = 1e-4f;
   }
-  kernels->conv_s8_pack(weights, (ck_weight_steps){k, 1}, n, taps_count, run, packed);
+  kernels->conv_s8_pack(weights, (ck_weight_steps){.channel_step = k, .step = 1}, n, taps_count, run, packed);
   for (size_t i = 1; i < copies; i++) {
     memcpy(packed + i * step, packed, packed_size);
   }
@@ -136,7 +136,7 @@ static double float_convolution(const ck_kernels *kernels, const problem *p, int
   size_t taps_count = (size_t)p->size, run = run_of(p), k = taps_count * run, rows = rows_of(p), n = (size_t)p->outputs;
   float *input = calloc(rows * (size_t)p->channels, 4), *weights = calloc(n * k, 4), *output = malloc(rows * n * 4);
   void *packed = aligned(kernels->conv_f32_packed_size(n, taps_count, run));
-  kernels->conv_f32_pack(weights, (ck_weight_steps){k, 1}, n, taps_count, run, packed);
+  kernels->conv_f32_pack(weights, (ck_weight_steps){.channel_step = k, .step = 1}, n, taps_count, run, packed);
   ck_tap taps[16];
   ck_window window = window_of(p, taps);
   float_call call = {

@@ -101,10 +101,13 @@ typedef size_t (*ck_conv_packed_size_fn)(size_t channels, size_t taps, size_t ru
  * call needs its own. */
 typedef size_t (*ck_conv_scratch_size_fn)(const ck_window *_Nonnull window, size_t tap_pixels, size_t tap_channels, size_t channels);
 
-/* Where weights lie before they are packed: element i < taps * run of channel c is w[c * channel_step + i * step]. One of the steps is 1. */
+/* Where weights lie before they are packed: element i < taps * run of channel c is w[c * channel_step + i * step]. One of the steps is 1.
+ * Floats alone: where `inner` is not 0, step is 1 and input channels have so many weights each: taps * run = inner * depth, and element
+ * i = e * depth + d is w[c * channel_step + d * inner + e]. */
 typedef struct ck_weight_steps {
   size_t channel_step;
   size_t step;
+  size_t inner;
 } ck_weight_steps;
 
 /* Packs weights for this tier only; run = tap_pixels * tap_channels. `packed` is aligned to CK_BUFFER_ALIGNMENT. */

@@ -108,6 +108,20 @@ struct ConvolutionParts: Sendable {
     }
   }
 
+  /// The same of floats of an operand in which filters come first, as they lie there.
+  func forEachRows(
+    of values: UnsafeBufferPointer<Float>,
+    _ body: (_ set: Int, _ filters: Range<Int>, _ rows: WeightRows<Float>) -> Void
+  ) {
+    let (filters, elements) = (geometry.groupOutputChannels, geometry.window.kernelCount)
+    let count = filters * geometry.groupInputChannels * elements
+    for (index, own) in weights.enumerated() {
+      precondition(own.elements.count == elements, "a convolution's weights are whole")
+      let rows = UnsafeBufferPointer(rebasing: values[own.group * count..<(own.group + 1) * count])
+      body(index, 0..<filters, WeightRows(rows, channels: filters, kernelElements: elements))
+    }
+  }
+
   /// The rows of `weights` out of `filtersLast`, the weights of so many filters of its group as [filter][kernel element][channel].
   private func rows<Element>(
     of weights: Weights, filters: Int, from filtersLast: UnsafeBufferPointer<Element>,

@@ -27,6 +27,10 @@ extension PlannedKernel {
       of values: UnsafeBufferPointer<Float>, _ scratch: ScratchMemory,
       _ pack: (Int, Int, WeightRows<Float>) -> Void
     ) {
+      guard order == .channelsFirst else {
+        parts.forEachRows(of: values) { set, filters, rows in pack(set, filters.lowerBound, rows) }
+        return
+      }
       parts.forEachRows(
         of: values, order, scratch,
         transpose: { tier.transpose(rows: $0, columns: $1, $2, row: $1, to: $3, row: $0) },
