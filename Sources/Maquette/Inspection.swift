@@ -264,10 +264,9 @@ package struct OperatorTable: Report {
   let operators: [Row]
 
   package init() {
-    operators = allOperators.map { op in
-      let read = (op as? any ImportableOperator.Type)?.readVersions ?? []
-      return Row(
-        name: op.name, onnx: read.map(\.description),
+    operators = importableOperators.map { op in
+      Row(
+        name: op.name, onnx: op.readVersions.map(\.description),
         int8: op is any IntegerOperator.Type)
     }.sorted { $0.name < $1.name }
   }

@@ -19,9 +19,9 @@ import Testing
     let node = ForeignNode(
       name: "node", kind: kind, domain: "", version: version, operands: ids,
       outputNames: (0..<outputs).map { "y\($0)" }, origin: "", attributes: attributes)
-    let found = allOperators.compactMap { $0 as? any ImportableOperator.Type }
-      .flatMap { $0.importers }
-      .filter { $0.kind == kind && $0.domain.isEmpty && $0.versions.contains(version) }
+    let found = importableOperators.flatMap { $0.importers }.filter {
+      $0.kind == kind && $0.domain.isEmpty && $0.versions.contains(version)
+    }
     #expect(found.count == 1, "\(kind) \(version) has \(found.count) importers")
     for (index, id) in try #require(found.first).append(node, &graph).prefix(outputs).enumerated() {
       try graph.addOutput("y\(index)", id)

@@ -47,10 +47,6 @@ import Testing
     return standard
   }
 
-  static var importable: [any ImportableOperator.Type] {
-    allOperators.compactMap { $0 as? any ImportableOperator.Type }
-  }
-
   @Test func everyOperatorHasItsSectionAndEverySectionItsOperator() throws {
     let headings = Set(try Self.sections().keys).subtracting(["Rules for all"])
     #expect(headings == Set(allOperators.map { $0.name }))
@@ -58,8 +54,8 @@ import Testing
 
   @Test func sectionsNameTheVersionsThatAreRead() throws {
     let sections = try Self.sections()
-    for op in allOperators {
-      let read = (op as? any ImportableOperator.Type)?.readVersions.map(\.description) ?? []
+    for op in importableOperators {
+      let read = op.readVersions.map(\.description)
       let told = Self.versions(sections[op.name] ?? "").map {
         String($0.prefix { $0 != ":" })
       }
@@ -70,7 +66,7 @@ import Testing
 
   @Test func sectionsSayWhatEachVersionChanged() throws {
     let (sections, standard) = (try Self.sections(), try Self.standard())
-    for op in Self.importable {
+    for op in importableOperators {
       let told = Self.versions(sections[op.name] ?? "")
       for read in op.readVersions where read.domain.isEmpty {
         guard let (changes, _) = standard[read.kind] else { continue }
@@ -96,7 +92,7 @@ import Testing
     let unsupported = Set(list.map { String($0.prefix { $0 != ":" }) })
     #expect(list.allSatisfy { $0.contains(": ") })
     var read: [String: [ClosedRange<Int>]] = [:]
-    for op in Self.importable {
+    for op in importableOperators {
       for versions in op.readVersions where versions.domain.isEmpty {
         read[versions.kind, default: []].append(versions.versions)
       }

@@ -6,7 +6,7 @@ import TensorCore
 ///
 /// Operands: X [N, C, …], Y′ [N, M, …]; the result is [M, C / groups, kernel…]. Clauses `CW1`…, `WN1`… of
 /// `formats/operators.md`; no ONNX kind.
-package struct ConvolutionWeightGradient: Operator {
+package struct ConvolutionWeightGradient: ImportableOperator {
   package static let name = "ConvWeightGradient"
   package static let fields = [
     Field("groups", \ConvolutionWeightGradient.groups),

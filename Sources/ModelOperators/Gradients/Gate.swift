@@ -5,7 +5,7 @@ import TensorCore
 /// y = x where the gate (operand 1) is above 0, else 0: the gradient of what cuts off. No ONNX kind.
 ///
 /// Clauses `BR1`, `GT1` of `formats/operators.md`.
-package struct Gate: BinaryOperator {
+package struct Gate: BinaryOperator, ImportableOperator {
   package static let name = "Gate"
   package static let binaryFunction: BinaryFunction? = .gate
   package init() {}

@@ -6,7 +6,7 @@ import TensorCore
 ///
 /// Operands: Y′, roi?, scales?, sizes?, the last three those of the resize. Clauses `RG1`… of
 /// `formats/operators.md`; no ONNX kind.
-package struct ResizeGradient: Operator {
+package struct ResizeGradient: ImportableOperator {
   package static let name = "ResizeGradient"
   package static let fields = [
     Field("shape", \ResizeGradient.shape),

@@ -6,7 +6,7 @@ import TensorCore
 ///
 /// Operands: X [… , K], W [K, N] or [N, K], bias?, residual?, slope? (along N). Clauses `LN1`…, `EP1`…
 /// of `formats/operators.md`; no ONNX kind: passes make it of MatMul and Add.
-package struct Linear: Operator {
+package struct Linear: ImportableOperator {
   package static let name = "Linear"
   package static let fields = [
     Field("transposeWeight", \Linear.transposeWeight),

@@ -10,7 +10,7 @@ import TensorCore
 /// bias? [outputs]. Outputs: what is read [… , outputs], and the address [… , heads · slots]. The radius is in the
 /// length of the keys, and a linear layer that reads every head in the values. Clauses `KV1`… of
 /// `formats/operators.md`; no ONNX kind: a pass makes it.
-package struct MemoryRead: Operator {
+package struct MemoryRead: ImportableOperator {
   package static let name = "MemoryRead"
   package static let fields = [
     Field("heads", \MemoryRead.heads), Field("epsilon", \MemoryRead.epsilon),

@@ -6,7 +6,7 @@ import TensorCore
 ///
 /// Clauses `NL1`… of `formats/operators.md`; no ONNX kind: a pass makes it of ReduceL2, Clip and Div, which is
 /// how exporters write `torch.nn.functional.normalize`.
-package struct NormalizeL2: AxisOperator {
+package struct NormalizeL2: AxisOperator, ImportableOperator {
   package static let name = "NormalizeL2"
   package static let fields = [
     Field("axis", \NormalizeL2.axis), Field("epsilon", \NormalizeL2.epsilon),

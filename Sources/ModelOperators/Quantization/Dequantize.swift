@@ -4,7 +4,7 @@ import TensorCore
 /// The float32 numbers that int8 stands for: x = (q − z)·s (`Q8`).
 ///
 /// Clauses `DQ1`… of `formats/operators.md`. In real numbers it is the identity.
-package struct Dequantize: Operator {
+package struct Dequantize: ImportableOperator {
   package static let name = "Dequantize"
   package init() {}
 }

@@ -6,7 +6,7 @@ import TensorCore
 /// Operands: x, int8 with parameters; table, 256 constant int8 entries that read with the output's
 /// parameters. `function` names what the table was made from, for reports and export. Clauses `LT1`…
 /// of `formats/operators.md`.
-package struct LookupTable: Operator {
+package struct LookupTable: ImportableOperator {
   package static let name = "LookupTable"
   package static let fields = [Field("function", \LookupTable.function)]
 

@@ -5,7 +5,7 @@ import TensorCore
 /// the operand is quantized already (`Q7`, `Q21`). The parameters are those of its output.
 ///
 /// Clauses `QU1`… of `formats/operators.md`. In real numbers it is the identity.
-package struct Quantize: Operator {
+package struct Quantize: ImportableOperator {
   package static let name = "Quantize"
   package init() {}
 }

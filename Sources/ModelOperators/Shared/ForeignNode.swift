@@ -148,7 +148,11 @@ extension ForeignNode {
 /// The newest opset of the default domain that Maquette reads.
 package let newestOpset = 28
 
-/// An operator that foreign files can contain.
+/// An operator, and what of foreign files becomes it: nothing where passes alone make it.
 package protocol ImportableOperator: Operator {
   static var importers: [Importer] { get }
+}
+
+extension ImportableOperator {
+  package static var importers: [Importer] { [] }
 }

@@ -10,11 +10,11 @@ struct ImporterIndex: Sendable {
   }
   private var importers: [Key: [Importer]] = [:]
 
-  static let all = ImporterIndex(allOperators)
+  static let all = ImporterIndex(importableOperators)
 
-  init(_ operators: [any Operator.Type]) {
-    for case let importable as any ImportableOperator.Type in operators {
-      for importer in importable.importers {
+  init(_ operators: [any ImportableOperator.Type]) {
+    for op in operators {
+      for importer in op.importers {
         importers[Key(domain: importer.domain, kind: importer.kind), default: []].append(importer)
       }
     }
