@@ -115,17 +115,20 @@ final class PartObserver {
   /// Ends the last round.
   func finish() throws(ModelError) {
     try observeWaiting()
-    probes = try calibration.probes(drawn.samples)
+    probes = try drawn.probes { (samples) throws(ModelError) in
+      try calibration.outputs(samples)
+    }
     calibration.rest()
   }
 
   private func observeWaiting() throws(ModelError) {
     let samples = waiting
     (waiting, waitingBytes) = ([], 0)
-    drawn.offer(samples)
-    try during("calibrating '\(part.name)'") { () throws(ModelError) in
-      try calibration.observe(samples: samples)
+    let places = drawn.offer(samples)
+    let outputs = try during("calibrating '\(part.name)'") { () throws(ModelError) in
+      try calibration.observe(samples: samples, keeping: Set(places.values))
     }
+    drawn.learn(places.compactMapValues { outputs[$0] })
   }
 
   /// - Parameters:

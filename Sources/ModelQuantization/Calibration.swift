@@ -35,30 +35,37 @@ package struct Calibration: ~Copyable {
   }
 
   /// Runs samples, each a tensor for each graph input, in order. Where one fails, nothing is known any more.
-  package mutating func observe(samples: [[Tensor]]) throws(ModelError) {
-    guard !samples.isEmpty else { return }
+  ///
+  /// - Parameter places: of samples whose outputs are wanted.
+  /// - Returns: what the graph makes of these, by their places.
+  @discardableResult
+  package mutating func observe(
+    samples: [[Tensor]], keeping places: Set<Int> = []
+  ) throws(ModelError) -> [Int: [Tensor]] {
+    guard !samples.isEmpty else { return [:] }
     let (graph, first, layers) = (graph, self.samples, layers)
     // One thread adds to what is known, so that it is there once.
     adaptiveRoundings = AdaptiveRoundings([:])
     let known = Mutex<Observations?>(seen)
     seen = Observations(graph)
+    let kept = Mutex<[Int: [Tensor]]>([:])
     merge(
       try sideBySide(samples.count) { (runner, own) throws(ModelError) in
         try Calibration.observations(
           of: own.map { (number: first + $0, inputs: samples[$0]) },
-          after: known.withLock { $0.take() } ?? Observations(graph), &runner, layers)
+          after: known.withLock { $0.take() } ?? Observations(graph), &runner, layers
+        ) { number, outputs in
+          guard places.contains(number - first) else { return }
+          kept.withLock { $0[number - first] = outputs }
+        }
       })
+    return kept.withLock { $0 }
   }
 
   /// What the graph makes of each of `samples`, which count as not observed.
-  package func probes(
-    _ samples: [[Tensor]]
-  ) throws(ModelError) -> [WeightSensitivity.Sample] {
+  package func outputs(_ samples: [[Tensor]]) throws(ModelError) -> [[Tensor]] {
     try sideBySide(samples.count) { (runner, own) throws(ModelError) in
-      try own.map { (number) throws(ModelError) in
-        let inputs = samples[number]
-        return (number, WeightSensitivity.Sample(inputs: inputs, outputs: try runner.run(inputs)))
-      }
+      try own.map { (number) throws(ModelError) in (number, try runner.run(samples[number])) }
     }.flatMap(\.self).sorted { $0.0 < $1.0 }.map(\.1)
   }
 
@@ -85,7 +92,8 @@ package struct Calibration: ~Copyable {
 
   private static func observations(
     of samples: [(number: Int, inputs: [Tensor])], after known: consuming Observations,
-    _ runner: inout ModelRunner, _ layers: ObservedLayers
+    _ runner: inout ModelRunner, _ layers: ObservedLayers,
+    made: (_ number: Int, _ outputs: [Tensor]) -> Void
   ) throws(ModelError) -> Observations {
     let graph = runner.graph
     var seen = known
@@ -96,11 +104,12 @@ package struct Calibration: ~Copyable {
           shapes[port.value.index] = tensor.shape
           if tensor.element == .float32 { try seen.observe(port.value, tensor, layers) }
         }
-        _ = try runner.run(inputs) { (id, tensor) throws(ModelError) in
+        let outputs = try runner.run(inputs) { (id, tensor) throws(ModelError) in
           shapes[id.index] = tensor.shape
           guard tensor.element == .float32, graph.constant(id) == nil else { return }
           try seen.observe(id, tensor, layers)
         }
+        made(number, outputs)
       }
       seen.samples += 1
       seen.count(graph, shapes)

@@ -26,6 +26,10 @@ package struct WeightSensitivity: Sendable {
   package struct Sample: Sendable {
     let inputs: [Tensor]
     let outputs: [Tensor]
+
+    package init(inputs: [Tensor], outputs: [Tensor]) {
+      (self.inputs, self.outputs) = (inputs, outputs)
+    }
   }
 
   let layers: [Layer]

@@ -51,7 +51,9 @@ import Testing
     var quantizer = Quantizer(rounding: .corrected)
     let sensitivity = try WeightSensitivity(
       graph, integer: quantizer.quantize(calibration).graph,
-      samples: calibration.probes(samples))
+      samples: zip(samples, calibration.outputs(samples)).map {
+        WeightSensitivity.Sample(inputs: $0, outputs: $1)
+      })
     quantizer.rounding = .adaptive
     quantizer.noise = WeightNoise(share: 0.25, sensitivity)
     #expect(quantizer.noise.steps.keys.sorted() == ["a", "b"])

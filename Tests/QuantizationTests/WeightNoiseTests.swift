@@ -26,6 +26,14 @@ import Testing
 
   private let samples = try? (20..<24).map { noise(try Shape([64, 48]), seed: $0) }
 
+  private func probes(
+    _ calibration: borrowing Calibration, _ samples: [Tensor]
+  ) throws -> [WeightSensitivity.Sample] {
+    zip(samples, try calibration.outputs(samples.map { [$0] })).map {
+      WeightSensitivity.Sample(inputs: [$0], outputs: $1)
+    }
+  }
+
   private func study(
     _ graph: Graph
   ) throws -> (layers: [WeightSensitivity.Layer], noise: (Double) -> WeightNoise, integer: Graph) {
@@ -34,7 +42,7 @@ import Testing
     for sample in samples { try calibration.observe([sample]) }
     let integer = try Quantizer(rounding: .nearest).quantize(calibration).graph
     let sensitivity = try WeightSensitivity(
-      graph, integer: integer, samples: try calibration.probes(samples.map { [$0] }))
+      graph, integer: integer, samples: try probes(calibration, samples))
     let layers = sensitivity.layers
     let made = Dictionary(
       uniqueKeysWithValues: [1e-9, 0.1, 10].map { ($0, WeightNoise(share: $0, sensitivity)) })
@@ -74,13 +82,17 @@ import Testing
     let graph = try graph()
     let samples = try #require(samples)
     var calibration = Calibration(graph, threads: 2)
-    try calibration.observe(samples: samples.map { [$0] })
+    let kept = try calibration.observe(samples: samples.map { [$0] }, keeping: [1, 3])
+    #expect(kept.keys.sorted() == [1, 3])
     let integer = try Quantizer(rounding: .nearest).quantize(calibration).graph
     try calibration.observe(samples: [])
     #expect(calibration.samples == samples.count)
-    let probes = try calibration.probes(samples.map { [$0] })
+    let probes = try probes(calibration, samples)
     var runner = ModelRunner(graph, options: PlanOptions(profile: .exact))
-    for probe in probes { #expect(try probe.outputs == runner.run(probe.inputs)) }
+    for (place, probe) in probes.enumerated() {
+      #expect(try probe.outputs == runner.run(probe.inputs))
+      #expect(kept[place] == nil || kept[place] == probe.outputs)
+    }
     func shares(_ threads: Int) throws -> [[Double]] {
       try WeightSensitivity(graph, integer: integer, samples: probes, threads: threads)
         .layers.map(\.shares)
