@@ -68,19 +68,7 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const ck_segments *segments, 
   }
 }
 
-static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, const CK_FN(gathered) * x, size_t x_stride,
-                        const int8_t *w, const int32_t *start, int32_t *acc) {
-  for (size_t half = 0; half < (wide ? 2u : 1u); half++, w += 16 * CK_K_UNIT, start += 16, acc += 16) {
-    switch (rows) {
-    case 1: CK_FN(tile_rows)(1, segments, x, x_stride, w, start, acc); break;
-    case 2: CK_FN(tile_rows)(2, segments, x, x_stride, w, start, acc); break;
-    case 3: CK_FN(tile_rows)(3, segments, x, x_stride, w, start, acc); break;
-    case 4: CK_FN(tile_rows)(4, segments, x, x_stride, w, start, acc); break;
-    case 5: CK_FN(tile_rows)(5, segments, x, x_stride, w, start, acc); break;
-    default: CK_FN(tile_rows)(6, segments, x, x_stride, w, start, acc); break;
-    }
-  }
-}
+#include "tile_halves.inc"
 
 #define CK_LANES 8
 #define CK_LANE_VECTORS 2

@@ -43,10 +43,10 @@ CK_INLINE __m256i CK_FN(broadcast)(const uint8_t *x) {
 
 CK_INLINE __m256i CK_FN(load)(const void *from) { return _mm256_load_si256((const __m256i *)from); }
 
-/* `rows` rows by 16 channels; `chains` accumulators for each, over interleaved groups of k,
- * hide latency when rows are few. */
-CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t chains, const ck_segments *segments, const uint8_t *x,
-                                size_t x_stride, const int8_t *w, const int32_t *start, int32_t *acc) {
+/* `rows` rows by 16 channels; `chains` accumulators for each, over interleaved groups of k, hide latency when rows are few. */
+CK_INLINE void CK_FN(tile_rows)(const size_t rows, const ck_segments *segments, const CK_FN(gathered) * x, size_t x_stride,
+                                const int8_t *w, const int32_t *start, int32_t *acc) {
+  const size_t chains = rows == 1 ? 4 : rows <= 3 ? 2 : 1;
   const size_t group = CK_CHANNEL_BLOCK * CK_K_UNIT;
   __m256i a[CK_ROWS][2][4];
   for (size_t r = 0; r < rows; r++) {
@@ -90,19 +90,7 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t chains, const ck
   }
 }
 
-static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, const CK_FN(gathered) * x, size_t x_stride,
-                        const int8_t *w, const int32_t *start, int32_t *acc) {
-  for (size_t half = 0; half < (wide ? 2u : 1u); half++, w += 16 * CK_K_UNIT, start += 16, acc += 16) {
-    switch (rows) {
-    case 1: CK_FN(tile_rows)(1, 4, segments, x, x_stride, w, start, acc); break;
-    case 2: CK_FN(tile_rows)(2, 2, segments, x, x_stride, w, start, acc); break;
-    case 3: CK_FN(tile_rows)(3, 2, segments, x, x_stride, w, start, acc); break;
-    case 4: CK_FN(tile_rows)(4, 1, segments, x, x_stride, w, start, acc); break;
-    case 5: CK_FN(tile_rows)(5, 1, segments, x, x_stride, w, start, acc); break;
-    default: CK_FN(tile_rows)(6, 1, segments, x, x_stride, w, start, acc); break;
-    }
-  }
-}
+#include "tile_halves.inc"
 
 #define CK_LANES 8
 #define CK_LANE_VECTORS 2
