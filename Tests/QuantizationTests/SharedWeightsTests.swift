@@ -51,9 +51,7 @@ import Testing
     var quantizer = Quantizer(rounding: .corrected)
     let sensitivity = try WeightSensitivity(
       graph, integer: quantizer.quantize(calibration).graph,
-      samples: zip(samples, calibration.outputs(samples)).map {
-        WeightSensitivity.Sample(inputs: $0, outputs: $1)
-      })
+      samples: probes(calibration, samples))
     quantizer.rounding = .adaptive
     quantizer.noise = WeightNoise(share: 0.25, sensitivity)
     #expect(quantizer.noise.steps.keys.sorted() == ["a", "b"])

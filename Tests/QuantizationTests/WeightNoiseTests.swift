@@ -26,14 +26,6 @@ import Testing
 
   private let samples = try? (20..<24).map { noise(try Shape([64, 48]), seed: $0) }
 
-  private func probes(
-    _ calibration: borrowing Calibration, _ samples: [Tensor]
-  ) throws -> [WeightSensitivity.Sample] {
-    zip(samples, try calibration.outputs(samples.map { [$0] })).map {
-      WeightSensitivity.Sample(inputs: [$0], outputs: $1)
-    }
-  }
-
   private func study(
     _ graph: Graph
   ) throws -> (layers: [WeightSensitivity.Layer], noise: (Double) -> WeightNoise, integer: Graph) {
@@ -42,7 +34,7 @@ import Testing
     for sample in samples { try calibration.observe([sample]) }
     let integer = try Quantizer(rounding: .nearest).quantize(calibration).graph
     let sensitivity = try WeightSensitivity(
-      graph, integer: integer, samples: try probes(calibration, samples))
+      graph, integer: integer, samples: try probes(calibration, samples.map { [$0] }))
     let layers = sensitivity.layers
     let made = Dictionary(
       uniqueKeysWithValues: [1e-9, 0.1, 10].map { ($0, WeightNoise(share: $0, sensitivity)) })
@@ -87,14 +79,14 @@ import Testing
     let integer = try Quantizer(rounding: .nearest).quantize(calibration).graph
     try calibration.observe(samples: [])
     #expect(calibration.samples == samples.count)
-    let probes = try probes(calibration, samples)
+    let probed = try probes(calibration, samples.map { [$0] })
     var runner = ModelRunner(graph, options: PlanOptions(profile: .exact))
-    for (place, probe) in probes.enumerated() {
+    for (place, probe) in probed.enumerated() {
       #expect(try probe.outputs == runner.run(probe.inputs))
       #expect(kept[place] == nil || kept[place] == probe.outputs)
     }
     func shares(_ threads: Int) throws -> [[Double]] {
-      try WeightSensitivity(graph, integer: integer, samples: probes, threads: threads)
+      try WeightSensitivity(graph, integer: integer, samples: probed, threads: threads)
         .layers.map(\.shares)
     }
     let alone = try shares(1)
