@@ -65,13 +65,21 @@ extension KernelTier {
     }
   }
 
-  /// The nearest integers of values times `factor`, ties to even. No product may leave 16 bits.
+  /// The nearest integers of values times `factor`, limited to ±32,767, ties to even.
   package func steps(_ values: UnsafeBufferPointer<Float>, factor: Float) -> [Int16] {
     [Int16](unsafeUninitializedCapacity: values.count) { steps, count in
       guard let first = values.baseAddress, let start = steps.baseAddress else { return }
-      table.steps_s16(values.count, first, factor, start)
+      self.steps(count: values.count, first, factor: factor, to: start)
       count = values.count
     }
+  }
+
+  /// As above, of `count` values.
+  package func steps(
+    count: Int, _ values: UnsafePointer<Float>, factor: Float,
+    to steps: UnsafeMutablePointer<Int16>
+  ) {
+    table.steps_s16(count, values, factor, steps)
   }
 
   /// Adds `factor` times each element of `x` to that of `y`; product and sum are rounded.

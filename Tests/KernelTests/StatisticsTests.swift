@@ -119,6 +119,10 @@ import Testing
     let values = samples.floats(77, -1...1) + [0.5, -0.5, 1.5, 2.5, 32767, -32767].map { $0 / 100 }
     let made = values.withUnsafeBufferPointer { tier.steps($0, factor: 100) }
     #expect(made == values.map { Int16(($0 * 100).rounded(.toNearestOrEven)) })
+    let beyond: [Float] = [1e30, -1e30, 32767.4, -32767.6, .infinity, -.infinity, .nan]
+    #expect(
+      beyond.withUnsafeBufferPointer { tier.steps($0, factor: 1) }
+        == [32767, -32767, 32767, -32767, 32767, -32767, -32767])
   }
 
   @Test(arguments: KernelTier.available) func multiplesAreRoundedBeforeTheyAreAdded(

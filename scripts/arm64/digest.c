@@ -255,6 +255,20 @@ static void statistics(const ck_kernels *k) {
   report(k, "add-multiple", b, sizeof b);
 }
 
+static void slots(const ck_kernels *k) {
+  enum { queries = 3, places = 7, wide = 389 };
+  float *x = floats((queries + places) * wide, 32767), *scales = floats(places, 1), *scores = malloc(queries * places * sizeof(float));
+  int16_t *steps = malloc((queries + places) * wide * sizeof *steps);
+  k->steps_s16((queries + places) * wide, x, 1, steps);
+  ck_slot_scores args = {.rows = queries, .slots = places, .width = wide, .directions = steps, .direction_row = wide,
+                         .keys = steps + queries * wide, .key_row = wide, .scales = scales, .scores = scores, .score_row = places};
+  k->score_slots_s16(&args, malloc(8 * wide));
+  report(k, "score-slots", scores, queries * places * sizeof(float));
+  int32_t sums[wide];
+  k->read_slots_s8(places, wide, scales, 0.1f, bytes(places * wide), wide, sums);
+  report(k, "read-slots", sums, sizeof sums);
+}
+
 static void weights(const ck_kernels *k) {
   uint16_t frequencies[256];
   for (size_t i = 0; i < 256; i++) {
@@ -282,6 +296,7 @@ int main(void) {
       elements(k);
       rows(k);
       statistics(k);
+      slots(k);
       weights(k);
     }
   }

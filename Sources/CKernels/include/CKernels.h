@@ -18,6 +18,7 @@
 #include "ck_memory.h"
 #include "ck_pooling.h"
 #include "ck_rows_f32.h"
+#include "ck_slots.h"
 #include "ck_statistics.h"
 #include "ck_thread_pool.h"
 #include "ck_tiers.h"

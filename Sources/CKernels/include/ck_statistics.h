@@ -33,7 +33,7 @@ typedef void (*ck_row_products_s16_fn)(size_t rows, size_t columns, const int16_
 /* sums[i] += factor * x[i] to the nearest integer, ties to even. No product may leave 63 bits. Not 0: a sum has left 64 bits. */
 typedef int (*ck_add_rounded_s64_fn)(size_t count, const int32_t *_Nonnull x, double factor, int64_t *_Nonnull sums);
 
-/* y[i] = x[i] * factor to the nearest integer, ties to even. No product may leave 16 bits. */
+/* y[i] = x[i] * factor, limited to -32767...32767, to the nearest integer, ties to even. */
 typedef void (*ck_steps_s16_fn)(size_t count, const float *_Nonnull x, float factor, int16_t *_Nonnull y);
 
 /* y[i] += factor * x[i], rounded after the product and after the sum. */

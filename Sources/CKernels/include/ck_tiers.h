@@ -9,6 +9,7 @@
 #include "ck_matrix_f32.h"
 #include "ck_pooling.h"
 #include "ck_rows_f32.h"
+#include "ck_slots.h"
 #include "ck_statistics.h"
 #include "ck_weights.h"
 
@@ -79,6 +80,9 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
   ck_add_rounded_s64_fn _Nonnull add_rounded_s64;
   ck_steps_s16_fn _Nonnull steps_s16;
   ck_add_multiple_f64_fn _Nonnull add_multiple_f64;
+
+  ck_score_slots_s16_fn _Nonnull score_slots_s16;
+  ck_read_slots_s8_fn _Nonnull read_slots_s8;
 
   ck_decode_weights_fn _Nonnull decode_weights;
 } ck_kernels;
