@@ -5,6 +5,9 @@ import TensorCore
 // MARK: - Kernel
 
 extension ConvolutionWeightGradient: PlannedOperator {
+  /// Sums of the parts that one task adds up.
+  private static let sumsTogether = 4096
+
   /// Threads change no bit: what they share out falls into parts by the shapes alone.
   package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
     guard request.isFloat32 else { return nil }
@@ -76,6 +79,9 @@ extension ConvolutionWeightGradient: PlannedOperator {
     let (rowStride, stride) = (window.rank == 2 ? window.strides[0] : 1, window.strides[last])
     let lines = geometry.batch * rows
     let parts = max(1, min(lines, 8, (1 << 22) / max(1, count)))
+    let partByteCount = alignedByteCount(count * 4)
+    let partCount = partByteCount / 4
+    let blocks = min(filters, 16)
     let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
     let (tier, isFused) = (request.tier, !request.isExact)
     /// Columns of the output whose element `offset` lies inside the image.
@@ -91,14 +97,13 @@ extension ConvolutionWeightGradient: PlannedOperator {
     }
     return PlannedKernel(
       operandLayouts: [.channelsLast, .channelsLast],
-      scratchByteCount: alignedByteCount(count * 4) * parts,
+      scratchByteCount: partByteCount * parts,
       multiplyAccumulates: geometry.multiplyAccumulates
     ) { (frame) throws(ModelError) in
       let (x, errors) = (frame.input(0, as: Float.self), frame.input(1, as: Float.self))
-      let scratch = frame.scratch
+      let whole = frame.scratch.assumingMemoryBound(to: Float.self)
       frame.pool.run(tasks: parts) { part in
-        let sums = (scratch + part * alignedByteCount(count * 4)).assumingMemoryBound(
-          to: Float.self)
+        let sums = whole + part * partCount
         sums.update(repeating: 0, count: count)
         for line in lines * part / parts..<lines * (part + 1) / parts {
           let (n, row) = (line / rows, line % rows)
@@ -121,19 +126,27 @@ extension ConvolutionWeightGradient: PlannedOperator {
           }
         }
       }
+      frame.pool.run(tasks: (count + sumsTogether - 1) / sumsTogether) { task in
+        let own = task * sumsTogether..<min(count, (task + 1) * sumsTogether)
+        for part in 1..<parts {
+          let sums = whole + part * partCount
+          for index in own { whole[index] += sums[index] }
+        }
+      }
       let y = frame.output(0, as: Float.self)
-      for group in 0..<groups {
-        for m in 0..<filters {
-          for c in 0..<depth {
-            let place = turns ? m * pitch + c : c * pitch + m
-            for tap in 0..<taps {
-              var sum: Float = 0
-              for part in 0..<parts {
-                let sums = (scratch + part * alignedByteCount(count * 4)).assumingMemoryBound(
-                  to: Float.self)
-                sum += sums[(group * taps + tap) * tapCount + place]
-              }
-              y[((group * filters + m) * depth + c) * taps + tap] = sum
+      frame.pool.run(tasks: groups * blocks) { task in
+        let (group, block) = (task / blocks, task % blocks)
+        let own = filters * block / blocks..<filters * (block + 1) / blocks
+        for tap in 0..<taps {
+          let sums = whole + (group * taps + tap) * tapCount
+          let target = y + group * filters * depth * taps + tap
+          if turns {
+            for m in own {
+              for c in 0..<depth { target[(m &* depth &+ c) &* taps] = sums[m &* pitch &+ c] }
+            }
+          } else {
+            for c in 0..<depth {
+              for m in own { target[(m &* depth &+ c) &* taps] = sums[c &* pitch &+ m] }
             }
           }
         }
