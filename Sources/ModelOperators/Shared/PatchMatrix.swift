@@ -97,7 +97,7 @@ struct PatchMatrix: Sendable {
               if stride == 1 {
                 inside.update(from: place, count: b - a)
               } else {
-                for i in 0..<b - a { inside[i] = place[i * stride] }
+                copy(place, count: b - a, to: inside)
               }
               if to > b { (target + (b - from)).update(repeating: 0, count: to - b) }
             }
@@ -106,6 +106,61 @@ struct PatchMatrix: Sendable {
           }
           row += pitch
         }
+      }
+    }
+  }
+
+  /// Every ``stride``-th of the elements from `source` on.
+  private func copy(
+    _ source: UnsafePointer<Float>, count: Int, to target: UnsafeMutablePointer<Float>
+  ) {
+    var done = 0
+    if stride == 2 {
+      // The last of each sixteen is not read for itself, so it has to be one that is there.
+      while done + 8 < count {
+        let pairs = UnsafeRawPointer(source + 2 * done).loadUnaligned(as: SIMD16<Float>.self)
+        UnsafeMutableRawPointer(target + done).storeBytes(of: pairs.evenHalf, as: SIMD8<Float>.self)
+        done += 8
+      }
+    }
+    for index in done..<count { target[index] = source[index &* stride] }
+  }
+
+  /// Writes `columns`, which need not be neighbours, of one image after the other; rows of the matrix are `pitch` apart.
+  func gather(
+    _ images: [UnsafePointer<Float>], channels: Int, channelStride: Int, columns: [Int],
+    to matrix: UnsafeMutablePointer<Float>, pitch: Int
+  ) {
+    let places = places(of: columns)
+    var row = matrix
+    for channel in 0..<channels {
+      for tap in 0..<taps {
+        var target = row
+        for image in images {
+          let plane = image + channel * channelStride
+          for index in 0..<columns.count {
+            let place = places[tap &* columns.count &+ index]
+            target[index] = place < 0 ? 0 : plane[place]
+          }
+          target += columns.count
+        }
+        row += pitch
+      }
+    }
+  }
+
+  /// For each element of the kernel, where each of `columns` reads a plane; −1 outside.
+  private func places(of columns: [Int]) -> [Int] {
+    let starts = self.starts.elements(of: Int.self)
+    let spans = self.spans.elements(of: Int.self)
+    return (0..<taps).flatMap { tap in
+      let (outer, last) = (tap / lastTaps, tap % lastTaps)
+      let (offset, low, high) = (spans[3 * last], spans[3 * last + 1], spans[3 * last + 2])
+      return columns.map { position in
+        let (row, column) = (position / rowLength, position % rowLength)
+        let source = starts[outer * outerRows + row]
+        guard source >= 0, low <= column, column < high else { return -1 }
+        return source + offset + column * stride
       }
     }
   }

@@ -46,23 +46,17 @@ extension OperandColumns {
     let share = max(most / images.count, 1)
     let run = min(patches.positions, max(share / 8, 1))
     let starts = OperandColumns.evenly(max(patches.positions / run, 1), max(share / run, 1))
+    let positions = starts.flatMap { $0 * run..<($0 + 1) * run }
     rows = geometry.inputChannels * patches.taps
-    columns = images.count * starts.count * run
+    columns = images.count * positions.count
     let (pitch, imageCount) = (columns, geometry.inputChannels * geometry.window.inputCount)
     values = [Float](unsafeUninitializedCapacity: rows * columns) { buffer, count in
       guard let matrix = buffer.baseAddress else { return }
       x.withElements(of: Float.self) { values in
         guard let first = values.baseAddress else { return }
-        var column = 0
-        for image in images {
-          for start in starts {
-            patches.fill(
-              first + image * imageCount, channels: 0..<geometry.inputChannels,
-              channelStride: geometry.window.inputCount, columns: start * run..<(start + 1) * run,
-              to: matrix + column, pitch: pitch)
-            column += run
-          }
-        }
+        patches.gather(
+          images.map { first + $0 * imageCount }, channels: geometry.inputChannels,
+          channelStride: geometry.window.inputCount, columns: positions, to: matrix, pitch: pitch)
       }
       count = buffer.count
     }
