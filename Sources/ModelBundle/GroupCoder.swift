@@ -3,7 +3,7 @@ import TensorCore
 /// Weights that are multiples of a whole number within each group of neighbours, as quotients and multipliers that are
 /// coded like other weights (`B53`).
 enum GroupCoder {
-  /// Groups that a writer looks for.
+  /// Groups that a writer looks for, the smallest first.
   private static let sizes = [16, 32, 64, 128]
 
   static func canCode(_ element: ElementType) -> Bool { element == .int8 }
@@ -86,9 +86,12 @@ enum GroupCoder {
 
   /// The shortest form by any size of groups; nil where most groups have nothing in common.
   static func encode(_ tensors: [Tensor]) throws(ModelError) -> [UInt8]? {
-    try concurrently(sizes.count) { (index) throws(ModelError) in
-      try encode(tensors, size: sizes[index])
-    }.compactMap(\.self).min { $0.count < $1.count }
+    // What neighbours do not have in common, larger groups do not have either.
+    guard let finest = try encode(tensors, size: sizes[0]) else { return nil }
+    let others = try concurrently(sizes.count - 1) { (index) throws(ModelError) in
+      try encode(tensors, size: sizes[index + 1])
+    }
+    return others.compactMap(\.self).reduce(finest) { $1.count < $0.count ? $1 : $0 }
   }
 
   private static func encode(_ tensors: [Tensor], size: Int) throws(ModelError) -> [UInt8]? {

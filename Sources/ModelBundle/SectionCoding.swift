@@ -35,30 +35,44 @@ package enum SectionCoding: String, Sendable, CaseIterable {
     _ tensors: [Tensor], _ content: UnsafeRawBufferPointer,
     newestVersion: Int = BundlePreamble.versions.upperBound
   ) throws(ModelError) -> (coding: SectionCoding, stored: [UInt8]) {
-    var best = (
-      coding: SectionCoding.zstd, stored: try ZstdFrame.compress(content, level: tensorLevel)
-    )
-    if let width = width(of: tensors.map(\.element)) {
-      let planes = split(content, width: width)
-      let stored = try planes.withUnsafeBufferPointer { (planes) throws(ModelError) in
-        try ZstdFrame.compress(UnsafeRawBufferPointer(planes), level: tensorLevel)
-      }
-      if stored.count < best.stored.count { best = (.planes, stored) }
+    nonisolated(unsafe) let content = content
+    let isMany = tensors.reduce(0) { $0 + $1.count } >= WeightCoder.manyWeights
+    let weights =
+      isMany && newestVersion >= SectionCoding.lanes.firstVersion ? SectionCoding.lanes : .rans
+    let codings = [SectionCoding.zstd, .planes, weights, .groups]
+    let made = try concurrently(codings.count) { (index) throws(ModelError) in
+      try codings[index].packed(tensors, content)
     }
-    if !tensors.isEmpty, tensors.allSatisfy({ WeightCoder.canCode($0.element) }) {
-      let isMany = tensors.reduce(0) { $0 + $1.count } >= WeightCoder.manyWeights
-      let coding =
-        isMany && newestVersion >= SectionCoding.lanes.firstVersion ? SectionCoding.lanes : .rans
-      let stored = try WeightCoder.encode(tensors, coding == .lanes ? .byChannel : .throughout)
-      let worth = best.stored.count - best.stored.count / SectionCoding.leastGain
-      if stored.count < worth { best = (coding, stored) }
-    }
-    if !tensors.isEmpty, tensors.allSatisfy({ GroupCoder.canCode($0.element) }),
-      let stored = try GroupCoder.encode(tensors), stored.count < best.stored.count
-    {
-      best = (.groups, stored)
+    var best = (coding: SectionCoding.zstd, stored: made[0] ?? [])
+    for (coding, stored) in zip(codings, made).dropFirst() {
+      guard let stored else { continue }
+      let gain = coding == weights ? best.stored.count / SectionCoding.leastGain : 0
+      if stored.count < best.stored.count - gain { best = (coding, stored) }
     }
     return best
+  }
+
+  /// The form of tensors that follow each other; nil where they have none.
+  private func packed(
+    _ tensors: [Tensor], _ content: UnsafeRawBufferPointer
+  ) throws(ModelError) -> [UInt8]? {
+    func all(_ fits: (ElementType) -> Bool) -> Bool {
+      !tensors.isEmpty && tensors.allSatisfy { fits($0.element) }
+    }
+    switch self {
+    case .zstd: return try ZstdFrame.compress(content, level: SectionCoding.tensorLevel)
+    case .planes:
+      guard let width = SectionCoding.width(of: tensors.map(\.element)) else { return nil }
+      let planes = SectionCoding.split(content, width: width)
+      return try planes.withUnsafeBufferPointer { (planes) throws(ModelError) in
+        try ZstdFrame.compress(UnsafeRawBufferPointer(planes), level: SectionCoding.tensorLevel)
+      }
+    case .rans, .lanes:
+      guard all(WeightCoder.canCode) else { return nil }
+      return try WeightCoder.encode(tensors, self == .lanes ? .byChannel : .throughout)
+    case .groups: return all(GroupCoder.canCode) ? try GroupCoder.encode(tensors) : nil
+    case .header: return nil
+    }
   }
 
   /// The bytes of one element where all have several, and as many (`B28`).

@@ -224,7 +224,9 @@ enum WeightCoder {
     }
   }
 
-  private static let costs = (0..<WeightDistribution.count).map { WeightDistribution($0).costs }
+  private static let costs = concurrently(WeightDistribution.count) {
+    WeightDistribution($0).costs
+  }
   private static let bellCosts = costs[WeightDistribution.firstBell...].flatMap {
     $0.map { $0 ?? 0 }
   }
