@@ -145,33 +145,35 @@ final class PartObserver {
       request.wide.contains(Conversion.everyLayer)
       ? Set(prepared.nodes.map(\.name)) : request.wide
     let ranges = try quantizer.ranges(calibration)
-    quantizer.noise = try noise(request, quantizer, ranges)
+    quantizer.wideShare = request.wideShare
+    // Unless a plan says otherwise.
+    var forms: FormPlan? = quantizer.forms(calibration, ranges)
+    quantizer.noise = try noise(request, quantizer, ranges, forms)
     var plan: PrecisionPlan?
     let targets = request.plan.targets(part, family, size: size)
-    if targets.isEmpty {
-      quantizer.wideShare = request.wideShare
-    } else {
+    if !targets.isEmpty {
+      quantizer.wideShare = 0
+      forms = nil
       let study = try study(quantizer, samples, isTimed: targets.milliseconds != nil)
       (quantizer, plan) = try during("planning '\(part.name)'") { () throws(ModelError) in
         try study.plan(quantizer, calibration, targets, spare: request.wideShare)
       }
     }
-    var made = try quantizer.quantize(calibration, ranges)
+    var made = try quantizer.quantize(calibration, ranges, forms)
     made.record.precisionPlan = plan
     return ModelPart(name: part.name, graph: made.graph, record: made.record)
   }
 
   /// How coarsely weights may be rounded, by samples that were drawn of those that passed.
   private func noise(
-    _ request: Conversion, _ quantizer: Quantizer, _ ranges: Quantizer.Ranges
+    _ request: Conversion, _ quantizer: Quantizer, _ ranges: Quantizer.Ranges, _ forms: FormPlan?
   ) throws(ModelError) -> WeightNoise {
     guard request.sharesOutNoise else { return WeightNoise() }
     if let noise { return noise }
     var plain = quantizer
-    plain.wideShare = request.wideShare
     if plain.rounding == .adaptive { plain.rounding = .corrected }
     let sensitivity = try WeightSensitivity(
-      calibration.graph, integer: plain.quantize(calibration, ranges).graph, samples: probes,
+      calibration.graph, integer: plain.quantize(calibration, ranges, forms).graph, samples: probes,
       threads: threads)
     let made = WeightNoise(share: request.chosenWeightNoise, sensitivity)
     noise = made

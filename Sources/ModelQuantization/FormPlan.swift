@@ -3,7 +3,7 @@ import ModelOperators
 import TensorCore
 
 /// Which nodes of a float graph run on integers, and why the others do not.
-struct FormPlan {
+package struct FormPlan {
   /// Nil for a node that runs on integers, else the reason why it stays float.
   private(set) var floatReasons: [FloatReason?]
   private let graph: Graph

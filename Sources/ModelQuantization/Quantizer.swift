@@ -73,11 +73,9 @@ package struct Quantizer: Sendable {
     try quantize(calibration, ranges(calibration))
   }
 
-  /// - Parameter known: what ``ranges(_:)`` gives, for those who quantize more than once.
-  package func quantize(
-    _ calibration: borrowing Calibration, _ known: Ranges
-  ) throws(ModelError) -> (graph: Graph, record: QuantizationRecord) {
-    let ranges = known.narrow
+  /// Which form each value and node gets, in ranges that ``ranges(_:)`` gives.
+  package func forms(_ calibration: borrowing Calibration, _ ranges: Ranges) -> FormPlan {
+    let ranges = ranges.narrow
     var forms = FormPlan(
       calibration.graph, ranges: ranges, keptFloat: keptFloat, reasons: keptFloatReasons,
       wide: wide)
@@ -88,16 +86,28 @@ package struct Quantizer: Sendable {
       forms.widen(WideChoice(share: wideShare).layers(calibration, forms, ranges, noise), .noise)
       forms.keepFloat(SumChoice(share: wideShare).values(calibration, forms, ranges, noise))
     }
+    return forms
+  }
+
+  /// For those who quantize more than once.
+  ///
+  /// - Parameters:
+  ///   - ranges: what ``ranges(_:)`` gives.
+  ///   - forms: what ``forms(_:_:)`` gives; nil for those.
+  package func quantize(
+    _ calibration: borrowing Calibration, _ ranges: Ranges, _ forms: FormPlan? = nil
+  ) throws(ModelError) -> (graph: Graph, record: QuantizationRecord) {
+    let forms = forms ?? self.forms(calibration, ranges)
     var means: [ValueID: ChannelMeans] = [:]
     for node in calibration.graph.nodes where node.op is any WeightedOperator {
       guard let x = node.inputs[0] else { continue }
       means[x] = calibration.channelMeans(of: x)
     }
     var lowering = Lowering(
-      calibration.graph, forms: forms, ranges: ranges, rounding: rounding,
+      calibration.graph, forms: forms, ranges: ranges.narrow, rounding: rounding,
       adaptive: rounding == .adaptive ? calibration.adaptiveRoundings : AdaptiveRoundings([:]),
       noise: noise, means: means,
-      wideRanges: known.wide, grid: { [grid, fine] in fine.contains($0) ? nil : grid })
+      wideRanges: ranges.wide, grid: { [grid, fine] in fine.contains($0) ? nil : grid })
     let graph = try lowering.lower()
     try graph.verify()
     var layers = lowering.layers
