@@ -130,13 +130,23 @@ CK_INLINE int ck_cursor_inside(const ck_window *window, ck_cursor at) {
 /* Before a loop over elements: the result is one of the operands, or meets none of them, so that the loop vectorises without asking. */
 #define CK_ELEMENTWISE _Pragma("clang loop vectorize(assume_safety)")
 
+/* Weight groups of a tile for which memory is fetched at once: each fetch takes a slot of those that loads need. */
+enum { ck_fetch_groups = 4 };
+
+/* Fetches `bytes` bytes into the caches; returns their end. */
+CK_INLINE const uint8_t *ck_fetch(const uint8_t *start, size_t bytes) {
+  for (size_t line = 0; line < bytes; line += CK_BUFFER_ALIGNMENT) {
+    __builtin_prefetch(start + line, 0, 2);
+  }
+  return start + bytes;
+}
+
 /* The inner dimension of a tile as equal runs: run i of a row starts offsets[i] elements after the row's start. */
 typedef struct ck_segments {
   size_t count;
   size_t length; /* a multiple of the tier's CK_K_UNIT */
   const ptrdiff_t *offsets;
-  /* What is read soon: a tile may fetch two lines, at `fetch` and half a step further, and advance it by a step, for each of its weight
-   * groups. */
+  /* What is read soon: a tile may fetch as many bytes for each of its weight groups. */
   const uint8_t *fetch;
   size_t fetch_step;
 } ck_segments;

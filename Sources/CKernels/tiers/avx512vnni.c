@@ -64,26 +64,25 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const si
   }
   for (size_t s = 0; s < segments->count; s++) {
     const uint8_t *run = x + segments->offsets[s];
-    size_t i = 0, k = segments->length;
-    for (; i + chains * CK_K_UNIT <= k; i += chains * CK_K_UNIT, w += chains * group) {
-      for (size_t c = 0; c < chains; c++) {
-        _mm_prefetch((const char *)fetch, _MM_HINT_T1);
-        if (halves > 1) { /* half as much has half the time */
-          _mm_prefetch((const char *)fetch + segments->fetch_step / 2, _MM_HINT_T1);
-        }
-        fetch += segments->fetch_step;
-        __m512i w0 = _mm512_load_si512(w + c * group);
-        __m512i w1 = halves > 1 ? _mm512_load_si512(w + c * group + 64) : w0;
-        for (size_t r = 0; r < rows; r++) {
-          __m512i value = CK_FN(broadcast)(run + r * x_stride + i + c * CK_K_UNIT);
-          a[r][0][c] = _mm512_dpbusd_epi32(a[r][0][c], value, w0);
-          if (halves > 1) {
-            a[r][1][c] = _mm512_dpbusd_epi32(a[r][1][c], value, w1);
+    const size_t k = segments->length, whole = k - k % (chains * CK_K_UNIT);
+    for (size_t i = 0, next; i < whole; i = next) {
+      next = ck_min_size(i + ck_fetch_groups * CK_K_UNIT, whole);
+      fetch = ck_fetch(fetch, ck_fetch_groups * segments->fetch_step);
+      for (; i < next; i += chains * CK_K_UNIT, w += chains * group) {
+        for (size_t c = 0; c < chains; c++) {
+          __m512i w0 = _mm512_load_si512(w + c * group);
+          __m512i w1 = halves > 1 ? _mm512_load_si512(w + c * group + 64) : w0;
+          for (size_t r = 0; r < rows; r++) {
+            __m512i value = CK_FN(broadcast)(run + r * x_stride + i + c * CK_K_UNIT);
+            a[r][0][c] = _mm512_dpbusd_epi32(a[r][0][c], value, w0);
+            if (halves > 1) {
+              a[r][1][c] = _mm512_dpbusd_epi32(a[r][1][c], value, w1);
+            }
           }
         }
       }
     }
-    for (; chains > 1 && i < k; i += CK_K_UNIT, w += group) {
+    for (size_t i = whole; chains > 1 && i < k; i += CK_K_UNIT, w += group) {
       for (size_t r = 0; r < rows; r++) {
         __m512i value = CK_FN(broadcast)(run + r * x_stride + i);
         for (size_t h = 0; h < halves; h++) {
