@@ -179,22 +179,22 @@ extension KernelTier {
     }
   }
 
-  /// Quantizes [channels][positions] to [positions][channels].
+  /// Quantizes [channels][positions] to [positions][channels], planes of which are `plane` elements apart and positions `pitch`.
   package func quantizeInterleaved(
-    channels: Int, positions: Int, _ x: UnsafePointer<Float>, inverseScale: Float,
+    channels: Int, positions: Int, _ x: UnsafePointer<Float>, plane: Int, inverseScale: Float,
     to y: UnsafeMutablePointer<Int8>, pitch: Int, clamp: IntegerClamp
   ) {
     clamp.withPointer {
-      table.quantize_interleave(channels, positions, x, inverseScale, y, pitch, $0)
+      table.quantize_interleave(channels, positions, x, plane, inverseScale, y, pitch, $0)
     }
   }
 
-  /// Dequantizes [positions][channels] to [channels][positions].
+  /// Dequantizes [positions][channels] to [channels][positions], with distances as above.
   package func dequantizeDeinterleaved(
     channels: Int, positions: Int, _ x: UnsafePointer<Int8>, pitch: Int, scale: Float,
-    zeroPoint: Int32, to y: UnsafeMutablePointer<Float>
+    zeroPoint: Int32, to y: UnsafeMutablePointer<Float>, plane: Int
   ) {
-    table.dequantize_deinterleave(channels, positions, x, pitch, scale, zeroPoint, y)
+    table.dequantize_deinterleave(channels, positions, x, pitch, scale, zeroPoint, y, plane)
   }
 
   /// Fills `y` with elements of `width` bytes from planes of their first bytes, of their second ones, and so on.

@@ -95,7 +95,10 @@ struct RowTask: Sendable {
     let blocks = (channels + block - 1) / block
     let isByChannel = isByChannel && (blocks >= pieces || pieces % blocks == 0)
     let mostRowPieces = isByChannel ? max(1, pieces / blocks) : pieces
-    let rowPieces = max(1, min(mostRowPieces, rows / least))
+    // Rows in as many pieces as channels make up to all that are wanted, where they can; else tasks are of several sizes.
+    let limit = max(1, min(mostRowPieces, rows / least))
+    let even = (1...limit).last { pieces % $0 == 0 && pieces / $0 <= blocks }
+    let rowPieces = even ?? limit
     let channelPieces = max(1, min(blocks, pieces / rowPieces))
     let unit = rows / line >= rowPieces ? line : 1
     let units = rows / unit

@@ -6,8 +6,9 @@ import TensorCore
 struct LayoutConversion: Sendable {
   /// Images of the batch; each is converted by itself.
   let images: Int
-  private let rows: Int
-  private let columns: Int
+  private let channels: Int
+  /// Of one image.
+  private let positions: Int
   private let elementByteCount: Int
   private let target: Layout
   private let tier: KernelTier
@@ -15,9 +16,7 @@ struct LayoutConversion: Sendable {
   /// The conversion of a tensor of `shape` to `target` from the other layout.
   init(_ shape: Shape, elementByteCount: Int, to target: Layout, tier: KernelTier) {
     images = shape[0]
-    let (channels, spatial) = (shape[1], shape.count(2..<shape.rank))
-    // Channels-last to row-major is the transposition of a spatial×channels matrix, and back.
-    (rows, columns) = target == .channelsLast ? (channels, spatial) : (spatial, channels)
+    (channels, positions) = (shape[1], shape.count(2..<shape.rank))
     self.elementByteCount = elementByteCount
     self.target = target
     self.tier = tier
@@ -29,15 +28,34 @@ struct LayoutConversion: Sendable {
       (frame) throws(ModelError) in
       guard let source = frame.inputs[0] else { return }
       let result = frame.outputs[0]
-      frame.pool.run(tasks: images) { convert($0, source, result) }
+      for image in 0..<images {
+        frame.pool.share(positions, least: ThreadPool.elementwiseLeast / max(channels, 1)) {
+          convert(image, positions: $0, source, result)
+        }
+      }
     }
   }
 
   /// Converts one image of the batch.
   func convert(_ image: Int, _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) {
-    let offset = image * rows * columns * elementByteCount
-    tier.transpose(
-      elementByteCount: elementByteCount, rows: rows, columns: columns, source + offset,
-      row: columns, to: target + offset, row: rows)
+    convert(image, positions: 0..<positions, source, target)
+  }
+
+  private func convert(
+    _ image: Int, positions part: Range<Int>, _ source: UnsafeRawPointer,
+    _ target: UnsafeMutableRawPointer
+  ) {
+    let start = image * channels * positions * elementByteCount
+    let planar = start + part.lowerBound * elementByteCount
+    let interleaved = start + part.lowerBound * channels * elementByteCount
+    if self.target == .channelsLast {
+      tier.transpose(
+        elementByteCount: elementByteCount, rows: channels, columns: part.count, source + planar,
+        row: positions, to: target + interleaved, row: channels)
+    } else {
+      tier.transpose(
+        elementByteCount: elementByteCount, rows: part.count, columns: channels,
+        source + interleaved, row: channels, to: target + planar, row: positions)
+    }
   }
 }

@@ -100,9 +100,17 @@ import Testing
         rows: channels, columns: positions, planar, row: positions, to: &last, row: pitch)
       tier.transpose(
         rows: channels, columns: positions, reals, row: positions, to: &lastReals, row: pitch)
-      tier.quantizeInterleaved(
-        channels: channels, positions: positions, reals, inverseScale: 40, to: &quantized,
-        pitch: pitch, clamp: clamp)
+      let parts = [0..<positions / 2, positions / 2..<positions]
+      reals.withUnsafeBufferPointer { reals in
+        quantized.withUnsafeMutableBufferPointer { quantized in
+          for part in parts {
+            tier.quantizeInterleaved(
+              channels: channels, positions: part.count, reals.baseAddress! + part.lowerBound,
+              plane: positions, inverseScale: 40,
+              to: quantized.baseAddress! + part.lowerBound * pitch, pitch: pitch, clamp: clamp)
+          }
+        }
+      }
       for c in 0..<channels {
         for p in 0..<positions {
           #expect(last[p * pitch + c] == planar[c * positions + p])
@@ -118,9 +126,16 @@ import Testing
       tier.transpose(
         rows: positions, columns: channels, lastReals, row: pitch, to: &backReals, row: positions)
       #expect(backReals == reals)
-      tier.dequantizeDeinterleaved(
-        channels: channels, positions: positions, last, pitch: pitch, scale: 0.1, zeroPoint: 4,
-        to: &backReals)
+      last.withUnsafeBufferPointer { last in
+        backReals.withUnsafeMutableBufferPointer { backReals in
+          for part in parts {
+            tier.dequantizeDeinterleaved(
+              channels: channels, positions: part.count,
+              last.baseAddress! + part.lowerBound * pitch, pitch: pitch, scale: 0.1, zeroPoint: 4,
+              to: backReals.baseAddress! + part.lowerBound, plane: positions)
+          }
+        }
+      }
       #expect(backReals == planar.map { Float(Int32($0) - 4) * 0.1 })
     }
   }

@@ -154,6 +154,19 @@ private struct Builder {
     try builder.check([y], "rank \(rank), \(groups) groups", isLayer: true)
   }
 
+  /// Threads have positions of their own where channels are few.
+  @Test func largeImagesOfFewChannels() throws {
+    var builder = Builder(31)
+    let x = try builder.quantized([2, 3, 120, 120])
+    let (w, b) = try builder.weights([5, 3, 1, 1], axis: 0, for: x)
+    let window = Window(strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0])
+    let integers = try builder.append(Convolution(window: window), [x, w, b])
+    let real = try builder.graph.appendOne(Dequantize(), named: "real", to: [integers])
+    let floats = try builder.graph.appendOne(
+      Convolution(window: window), named: "floats", to: [x, w, b])
+    try builder.check([real, integers, floats], "few channels")
+  }
+
   /// One kernel makes the integers, but not where somebody watches.
   @Test func layersStoreWhatIsQuantizedAtOnce() throws {
     var builder = Builder(5)

@@ -183,9 +183,9 @@ static void elements(const ck_kernels *k) {
   k->row_sums_s8(lines, columns, a, columns, sums);
   report(k, "row-sums", sums, sizeof sums);
   int8_t *turned = calloc(columns, pitch);
-  k->quantize_interleave(lines, columns, x, 4.1f, turned, pitch, &binary.clamp);
+  k->quantize_interleave(lines, columns, x, columns, 4.1f, turned, pitch, &binary.clamp);
   report(k, "quantize-interleave", turned, columns * pitch);
-  k->dequantize_deinterleave(lines, columns, turned, pitch, 0.13f, -5, z);
+  k->dequantize_deinterleave(lines, columns, turned, pitch, 0.13f, -5, z, columns);
   report(k, "dequantize-deinterleave", z, lines * columns * sizeof(float));
   ck_operand_f32 left = {x, (ptrdiff_t)columns, 1}, right = {x + count / 2, 1, 0};
   for (int f = 0; f <= CK_BINARY_GATE; f++) {

@@ -13,6 +13,21 @@ private func elementwise(
   ) { (frame) throws(ModelError) in run(frame) }
 }
 
+extension ChannelsLastImage {
+  /// Calls `body` for neighbouring positions, in parallel where there are enough: with the first one's element in a row-major image,
+  /// that in a channels-last one, and how many there are.
+  fileprivate func shareOut(
+    on pool: ThreadPool, _ body: (_ planar: Int, _ position: Int, _ positions: Int) -> Void
+  ) {
+    for index in 0..<batch {
+      pool.share(size.product, least: ThreadPool.elementwiseLeast / max(channels, 1)) { part in
+        body(
+          index * count + part.lowerBound, index * count + part.lowerBound * channels, part.count)
+      }
+    }
+  }
+}
+
 extension Quantize: IntegerPlannedOperator {
   package func integerKernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
     let operand = try request.operands.required(0)
@@ -39,14 +54,10 @@ extension Quantize: IntegerPlannedOperator {
       return PlannedKernel(operandLayouts: [.rowMajor], outputLayouts: [.channelsLast]) {
         (frame) throws(ModelError) in
         let (x, y) = (frame.input(0, as: Float.self), frame.output(0, as: Int8.self))
-        for index in 0..<image.batch {
-          frame.pool.share(image.channels, least: 32) { part in
-            let first = part.lowerBound
-            tier.quantizeInterleaved(
-              channels: part.count, positions: image.size.product,
-              x + index * image.count + first * image.size.product, inverseScale: inverse,
-              to: y + index * image.count + first, pitch: image.channels, clamp: clamp)
-          }
+        image.shareOut(on: frame.pool) { planar, position, positions in
+          tier.quantizeInterleaved(
+            channels: image.channels, positions: positions, x + planar, plane: image.size.product,
+            inverseScale: inverse, to: y + position, pitch: image.channels, clamp: clamp)
         }
       }
     }
@@ -77,15 +88,10 @@ extension Dequantize: IntegerPlannedOperator {
       return PlannedKernel(operandLayouts: [.channelsLast], outputLayouts: [.rowMajor]) {
         (frame) throws(ModelError) in
         let (x, y) = (frame.input(0, as: Int8.self), frame.output(0, as: Float.self))
-        for index in 0..<image.batch {
-          frame.pool.share(image.channels, least: 32) { part in
-            let first = part.lowerBound
-            tier.dequantizeDeinterleaved(
-              channels: part.count, positions: image.size.product,
-              x + index * image.count + first, pitch: image.channels, scale: from.scale,
-              zeroPoint: from.zeroPoint,
-              to: y + index * image.count + first * image.size.product)
-          }
+        image.shareOut(on: frame.pool) { planar, position, positions in
+          tier.dequantizeDeinterleaved(
+            channels: image.channels, positions: positions, x + position, pitch: image.channels,
+            scale: from.scale, zeroPoint: from.zeroPoint, to: y + planar, plane: image.size.product)
         }
       }
     }

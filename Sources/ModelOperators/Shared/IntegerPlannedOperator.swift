@@ -73,7 +73,7 @@ extension IntegerArithmetic {
 
 extension ThreadPool {
   /// Calls `body` with ranges that cover 0 ..< count, in parallel where there is enough for each.
-  func share(_ count: Int, least: Int, _ body: (Range<Int>) -> Void) {
+  package func share(_ count: Int, least: Int, _ body: (Range<Int>) -> Void) {
     let pieces = threads == 1 ? 1 : max(1, min(4 * threads, count / max(least, 1)))
     run(tasks: pieces) { piece in
       body(count * piece / pieces..<count * (piece + 1) / pieces)
@@ -81,5 +81,5 @@ extension ThreadPool {
   }
 
   /// Elements that are worth a task of their own in an elementwise kernel.
-  static let elementwiseLeast = 16_384
+  package static let elementwiseLeast = 16_384
 }
