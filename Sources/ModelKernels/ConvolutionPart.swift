@@ -98,6 +98,8 @@ extension ConvolutionPart {
     private static let leastWork = 1 << 21
 
     let tasks: [RowTask]
+    /// The first task of each part, and the end.
+    private let starts: [Int]
     let taps: [KernelMemory]
     let workerByteCount: Int
     let multiplyAccumulates: Int
@@ -110,6 +112,7 @@ extension ConvolutionPart {
       scratch: (_ weights: Int) -> ck_conv_scratch_size_fn
     ) {
       var tasks: [RowTask] = []
+      var starts = [0]
       var taps: [KernelMemory] = []
       var (bytes, work) = (0, 0)
       for (index, part) in parts.enumerated() {
@@ -127,15 +130,22 @@ extension ConvolutionPart {
           job: index, rows: positions, line: part.window.outputSize.w, channels: filters,
           pieces: max(1, pieces / parts.count), least: 48,
           isByChannel: weights > 32 * inputs)
+        starts.append(tasks.count)
         var window = part.window.window(taps: memory)
         bytes = max(
           bytes, scratch(part.weights)(&window, part.tapPixels, part.tapChannels, filters))
         work += products
       }
       self.tasks = tasks
+      self.starts = starts
       self.taps = taps
       workerByteCount = alignedByteCount(bytes)
       multiplyAccumulates = work
+    }
+
+    /// The tasks of these parts, or of all.
+    func tasks(of parts: Range<Int>?) -> ArraySlice<RowTask> {
+      parts.map { tasks[starts[$0.lowerBound]..<starts[$0.upperBound]] } ?? tasks[...]
     }
   }
 }

@@ -113,22 +113,24 @@ package struct FloatConvolution: Sendable {
       target + sets.offsets[index] + way.packedByteCount(table)(first, set.taps, set.run))
   }
 
-  /// Computes every part. Positions outside the image read +0.
+  /// Computes every part, or those of `range`. Positions outside the image read +0.
   ///
   /// - Parameters:
   ///   - bias: one for each output channel.
   ///   - slopes: one for each output channel; present if and only if the activation has slopes.
   ///   - weights: packed for this run; present if and only if none were packed before.
   package func run(
-    input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>?,
+    parts range: Range<Int>? = nil, input: UnsafePointer<Float>,
+    output: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>?,
     residual: UnsafePointer<Float>?, slopes: UnsafePointer<Float>?,
     weights: UnsafeRawPointer? = nil, scratch: UnsafeMutableRawPointer, pool: ThreadPool
   ) {
     guard let weights = weights ?? packed?.address else {
       preconditionFailure("no weights are packed")
     }
-    pool.run(tasks: schedule.tasks.count) { index, worker in
-      let task = schedule.tasks[index]
+    let tasks = schedule.tasks(of: range)
+    pool.run(tasks: tasks.count) { index, worker in
+      let task = tasks[tasks.startIndex + index]
       let part = parts[task.job]
       var epilogue = ck_epilogue_f32(
         bias: bias.map { $0 + part.firstChannel },

@@ -71,19 +71,20 @@ package struct IntegerConvolution: Sendable {
     scratchByteCount = schedule.workerByteCount * threads
   }
 
-  /// Computes every part.
+  /// Computes every part, or those of `range`.
   ///
   /// - Parameters:
   ///   - integers: where those of both outputs go, if and only if the epilogue has both.
   ///   - residual: present if and only if the epilogue has one.
   ///   - rowBias: one term for each output position of every part (`Q14`).
   package func run(
-    input: UnsafePointer<Int8>, output: UnsafeMutableRawPointer,
+    parts range: Range<Int>? = nil, input: UnsafePointer<Int8>, output: UnsafeMutableRawPointer,
     integers: UnsafeMutablePointer<Int8>? = nil, residual: UnsafeRawPointer?,
     rowBias: UnsafePointer<Int32>? = nil, scratch: UnsafeMutableRawPointer, pool: ThreadPool
   ) {
-    pool.run(tasks: schedule.tasks.count) { index, worker in
-      let task = schedule.tasks[index]
+    let tasks = schedule.tasks(of: range)
+    pool.run(tasks: tasks.count) { index, worker in
+      let task = tasks[tasks.startIndex + index]
       let part = parts[task.job]
       var call = ck_conv_s8(
         window: part.window.window(taps: schedule.taps[task.job]),

@@ -62,58 +62,56 @@ struct FloatRecurrentKernel: Sendable {
     self.request = request
   }
 
-  /// The products of one direction, their weights packed: W x of every gate for all times, and R h of one time, a piece of the
-  /// rows of R at a time, those of the last gate apart where they are wanted apart.
-  private struct Products: Sendable {
-    let input: FloatConvolution
-    let state: [FloatConvolution]
-    let last: [FloatConvolution]
-    var packed: [PackedWeights] { ([input] + state + last).compactMap(\.packed) }
-    var stateScratch: Int {
-      alignedByteCount((state + last).map(\.scratchByteCount).max() ?? 0)
-    }
+  /// Rows of R that are multiplied together: of all gates, or of all but the last and of the last.
+  private struct Pieces: Sendable {
+    let state: [Range<Int>]
+    let last: [Range<Int>]
+    var all: [Range<Int>] { state + last }
   }
 
   /// Bytes of R that a piece has at most, where it has more than one block of rows. Times go through the pieces there and back,
   /// so that those read last are still in cache.
   private static let pieceByteCount = 1 << 19
 
-  private func products(_ d: Int, lastGateApart: Bool) -> Products {
+  private func pieces(lastGateApart: Bool) -> Pieces {
     let block = IntegerConvolution.channelBlock
     let rows = max(FloatRecurrentKernel.pieceByteCount / max(4 * hidden * block, 1), 1) * block
-    func pieces(_ range: Range<Int>) -> [FloatConvolution] {
-      // Directions are shared out among the threads, not their products.
+    func pieces(_ range: Range<Int>) -> [Range<Int>] {
       stride(from: range.lowerBound, to: range.upperBound, by: rows).map {
-        product(
-          recurrentWeights, d, $0..<min($0 + rows, range.upperBound), positions: batch,
-          depth: hidden, threads: 1)
+        $0..<min($0 + rows, range.upperBound)
       }
     }
     let last = lastGateApart ? (gates - 1) * hidden : gates * hidden
-    return Products(
-      input: product(
-        weights, d, 0..<gates * hidden, positions: time * batch, depth: features,
-        threads: request.threads), state: pieces(0..<last), last: pieces(last..<gates * hidden))
+    return Pieces(state: pieces(0..<last), last: pieces(last..<gates * hidden))
   }
 
-  /// Rows of `depth` by some rows of the weights of all gates of direction `d`, into rows for all gates.
+  /// Rows of `depth` by each of `pieces` of the weights of each direction, into rows for all gates: a part for each piece of one
+  /// direction after the other.
+  ///
+  /// - Parameter pitch: from one direction's results to the next one's.
   private func product(
-    _ weights: Tensor, _ d: Int, _ range: Range<Int>, positions: Int, depth: Int, threads: Int
+    _ weights: Tensor, _ pieces: [Range<Int>], positions: Int, depth: Int, pitch: Int, threads: Int
   ) -> FloatConvolution {
     let rows = gates * hidden
-    var window = KernelWindow(rows: positions, depth: depth, channels: range.count)
-    window.outputStride = KernelWindow.denseStride(window.outputSize, pitch: rows)
+    let own = (0..<recurrence.direction.count).flatMap { d in pieces.map { (d, $0) } }
+    let parts = own.enumerated().map { index, own in
+      let (d, range) = own
+      var window = KernelWindow(rows: positions, depth: depth, channels: range.count)
+      window.outputStride = KernelWindow.denseStride(window.outputSize, pitch: rows)
+      return ConvolutionPart(
+        window: window, outputOffset: d * pitch + range.lowerBound, tapChannels: depth,
+        weights: index)
+    }
     return FloatConvolution(
-      tier: request.tier, threads: threads,
-      parts: [
-        ConvolutionPart(window: window, outputOffset: range.lowerBound, tapChannels: depth)
-      ], channels: [range.count], activation: .none, isFused: !request.isExact,
-      origin: WeightOrigin(weights, form: [d, range.lowerBound])
+      tier: request.tier, threads: threads, parts: parts, channels: own.map(\.1.count),
+      activation: .none, isFused: !request.isExact, origin: WeightOrigin(weights, form: [])
     ) { (scratch, pack) throws(ModelError) in
-      let start = (d * rows + range.lowerBound) * depth
-      try weights.withFloats(scratch) {
-        let own = UnsafeBufferPointer(rebasing: $0[start..<start + range.count * depth])
-        pack(0, 0, WeightRows(own, channels: range.count))
+      try weights.withFloats(scratch) { values in
+        for (index, (d, range)) in own.enumerated() {
+          let start = (d * rows + range.lowerBound) * depth
+          let piece = UnsafeBufferPointer(rebasing: values[start..<start + range.count * depth])
+          pack(index, 0, WeightRows(piece, channels: range.count))
+        }
       }
     }
   }
@@ -125,19 +123,25 @@ struct FloatRecurrentKernel: Sendable {
   ) -> PlannedKernel {
     let rows = gates * hidden
     let directions = recurrence.direction.count
-    let products = (0..<directions).map { self.products($0, lastGateApart: lastGateApart) }
+    let pieces = pieces(lastGateApart: lastGateApart)
     let projected = alignedByteCount(time * batch * rows * 4)
+    // Directions are shared out among the threads, not their products.
+    let state = product(
+      recurrentWeights, pieces.all, positions: batch, depth: hidden, pitch: 0, threads: 1)
     // R h, the states and as much again, and the rounded state.
     let own = alignedByteCount(batch * (rows + 4 * hidden) * 4)
-    let each = projected + own + (products.map(\.stateScratch).max() ?? 0)
+    let each = projected + own + alignedByteCount(state.scratchByteCount)
+    let input = product(
+      weights, [0..<rows], positions: time * batch, depth: features, pitch: each / 4,
+      threads: request.threads)
     let count = time * batch * features
     let rounded = recurrence.roundsActivations ? alignedByteCount(count * 4) : 0
-    let shared = products.map(\.input.scratchByteCount).max() ?? 0
     let macs = directions * time * batch * rows * (features + hidden)
     let alone = ThreadPool(threads: 1)
     return PlannedKernel(
-      scratchByteCount: each * directions + rounded + shared, multiplyAccumulates: macs,
-      packed: products.flatMap(\.packed), packedOperands: [1, 2]
+      scratchByteCount: each * directions + rounded + input.scratchByteCount,
+      multiplyAccumulates: macs, packed: [input, state].compactMap(\.packed),
+      packedOperands: [1, 2]
     ) { (frame) throws(ModelError) in
       var x = frame.input(0, as: Float.self)
       if recurrence.roundsActivations {
@@ -145,22 +149,20 @@ struct FloatRecurrentKernel: Sendable {
         round(x, to: to, count: count)
         x = UnsafePointer(to)
       }
-      for (d, products) in products.enumerated() {
-        products.input.run(
-          input: x, output: (frame.scratch + d * each).assumingMemoryBound(to: Float.self),
-          bias: nil, residual: nil, slopes: nil,
-          scratch: frame.scratch + directions * each + rounded, pool: frame.pool)
-      }
+      input.run(
+        input: x, output: frame.scratch.assumingMemoryBound(to: Float.self), bias: nil,
+        residual: nil, slopes: nil, scratch: frame.scratch + directions * each + rounded,
+        pool: frame.pool)
       frame.pool.run(tasks: directions) { d in
         run(
-          d, frame, products[d], pool: alone, scratch: frame.scratch + d * each,
+          d, frame, state, pieces, pool: alone, scratch: frame.scratch + d * each,
           projected: projected, own: own, step)
       }
     }
   }
 
   private func run(
-    _ d: Int, _ frame: KernelFrame, _ products: Products, pool: ThreadPool,
+    _ d: Int, _ frame: KernelFrame, _ product: FloatConvolution, _ pieces: Pieces, pool: ThreadPool,
     scratch: UnsafeMutableRawPointer, projected: Int, own: Int,
     _ step: (FloatRecurrentStep) -> Void
   ) {
@@ -170,16 +172,22 @@ struct FloatRecurrentKernel: Sendable {
     let recurrent = (scratch + projected).assumingMemoryBound(to: Float.self)
     let state = [recurrent + batch * rows, recurrent + batch * (rows + hidden)]
     let rounded = recurrent + batch * (rows + 3 * hidden)
-    func multiply(_ given: UnsafePointer<Float>, by pieces: [FloatConvolution], isBack: Bool) {
+    let first = d * (pieces.state.count + pieces.last.count)
+    let (all, last) = (
+      first..<first + pieces.state.count,
+      first + pieces.state.count..<first + pieces.state.count + pieces.last.count
+    )
+    func multiply(_ given: UnsafePointer<Float>, by parts: Range<Int>, isBack: Bool) {
       var h = given
       if recurrence.roundsActivations {
         round(given, to: rounded, count: batch * hidden)
         h = UnsafePointer(rounded)
       }
-      for index in pieces.indices {
-        pieces[isBack ? pieces.count - 1 - index : index].run(
-          input: h, output: recurrent, bias: nil, residual: nil, slopes: nil,
-          scratch: scratch + projected + own, pool: pool)
+      for index in parts {
+        let part = isBack ? parts.upperBound - 1 - (index - parts.lowerBound) : index
+        product.run(
+          parts: part..<part + 1, input: h, output: recurrent, bias: nil, residual: nil,
+          slopes: nil, scratch: scratch + projected + own, pool: pool)
       }
     }
     for index in 0..<states { load(state[index], operand: 5 + index, d, frame) }
@@ -188,7 +196,7 @@ struct FloatRecurrentKernel: Sendable {
     for count in 0..<time {
       let t = backwards ? time - 1 - count : count
       let isBack = count % 2 == 1
-      multiply(state[0], by: products.state, isBack: isBack)
+      multiply(state[0], by: all, isBack: isBack)
       step(
         FloatRecurrentStep(
           tier: request.tier, batch: batch, hidden: hidden,
@@ -196,7 +204,7 @@ struct FloatRecurrentKernel: Sendable {
           inputPitch: (recurrence.batchFirst ? time : 1) * rows,
           bias: bias.elements(of: Float.self) + d * 2 * rows, recurrent: recurrent, h: state[0],
           c: state[1],
-          multiplyLast: { multiply($0, by: products.last, isBack: isBack) }))
+          multiplyLast: { multiply($0, by: last, isBack: isBack) }))
       for n in 0..<batch {
         let place =
           recurrence.batchFirst
