@@ -87,7 +87,7 @@ extension LSTM {
 }
 
 extension IntegerRecurrentOperator {
-  /// All input sums of a direction are one product; the state's are one product for each step.
+  /// All input sums are one product; the state's are one product for each direction and step.
   fileprivate func recurrentKernel(
     _ request: KernelRequest, step: @escaping @Sendable (RecurrentStep) -> Void
   ) throws(ModelError) -> PlannedKernel? {
@@ -100,62 +100,72 @@ extension IntegerRecurrentOperator {
       let recurrent = try request.operands.required(2).fact.constant
     else { return nil }
     let bias = request.operands.optional(3)?.fact.constant?.floats()
-    var products: [(input: GateProduct, state: GateProduct)] = []
-    for d in 0..<layout.directions {
-      products.append(
-        (
-          GateProduct(
-            request, w, direction: d, gates: rows, positions: layout.time * layout.batch,
-            input: form.input, scales: form.inputScales,
-            bias: bias.map { Array($0[d * 2 * rows..<d * 2 * rows + rows]) }),
-          GateProduct(
-            request, recurrent, direction: d, gates: rows, positions: layout.batch,
-            input: IntegerRecurrence.state, scales: form.stateScales,
-            bias: bias.map { Array($0[d * 2 * rows + rows..<(d + 1) * 2 * rows]) })
-        ))
+    func biases(_ first: Int) -> [Float]? {
+      bias.map { bias in
+        (0..<layout.directions).flatMap {
+          bias[(2 * $0 + first) * rows..<(2 * $0 + first + 1) * rows]
+        }
+      }
     }
-    let memory = RecurrentMemory(
-      layout, gates: rows,
-      productByteCount: products.map { max($0.input.scratch, $0.state.scratch) }.max() ?? 0)
+    let input = GateProduct(
+      request, w, directions: layout.directions, gates: rows,
+      positions: layout.time * layout.batch, pitch: layout.time * layout.batch * rows,
+      threads: request.threads, input: form.input,
+      scales: form.inputScales, bias: biases(0))
+    // Where there are several directions, they are shared out among the threads, not their products.
+    let state = GateProduct(
+      request, recurrent, directions: layout.directions, gates: rows, positions: layout.batch,
+      pitch: 0,
+      threads: layout.directions > 1 ? 1 : request.threads, input: IntegerRecurrence.state,
+      scales: form.stateScales, bias: biases(1))
+    let memory = RecurrentMemory(layout, gates: rows, productByteCount: state.scratch)
     let kernel = RecurrentKernel(
-      tier: request.tier, layout: layout, gates: rows, products: products, memory: memory,
+      tier: request.tier, layout: layout, gates: rows, input: input, state: state, memory: memory,
       output: request.outputs[0].quantization, states: Self.states, one: KernelMemory([Float(1)]))
-    let work = products.reduce(0) {
-      $0 + $1.input.multiplyAccumulates + layout.time * $1.state.multiplyAccumulates
-    }
     return PlannedKernel(
-      scratchByteCount: memory.byteCount, multiplyAccumulates: work,
-      packed: products.flatMap { [$0.input.packed, $0.state.packed] }
+      scratchByteCount: kernel.scratchByteCount,
+      multiplyAccumulates: input.multiplyAccumulates + layout.time * state.multiplyAccumulates,
+      packed: [input.packed, state.packed], packedOperands: [1, 2]
     ) { (frame) throws(ModelError) in
       kernel.run(frame, step)
     }
   }
 }
 
-/// Rows of int8 by the stacked gates' weights of one direction, float32 out, bias added (`Q43`).
+/// Rows of int8 by the stacked gates' weights of each direction, float32 out, bias added (`Q43`).
 private struct GateProduct: Sendable {
   private let convolution: IntegerConvolution
   private let bias: KernelMemory?
 
+  /// - Parameters:
+  ///   - pitch: from one direction's results to the next one's.
+  ///   - bias: of all gates of one direction after the other.
   init(
-    _ request: KernelRequest, _ weights: Tensor, direction: Int, gates: Int, positions: Int,
-    input: QuantizationParameters, scales: [Float], bias: [Float]?
+    _ request: KernelRequest, _ weights: Tensor, directions: Int, gates: Int, positions: Int,
+    pitch: Int, threads: Int, input: QuantizationParameters, scales: [Float], bias: [Float]?
   ) {
     let k = weights.shape[2]
     let window = KernelWindow(rows: positions, depth: k, channels: gates)
     self.bias = bias.map { KernelMemory($0) }
+    let multipliers = scales.map { input.scale * $0 }
     convolution = IntegerConvolution(
-      tier: request.tier, threads: request.threads,
-      parts: [.init(window: window, tapChannels: k)],
-      channels: [gates], pad: Int8(truncatingIfNeeded: input.zeroPoint), biases: nil,
+      tier: request.tier, threads: threads,
+      parts: (0..<directions).map {
+        ConvolutionPart(
+          window: window, outputOffset: $0 * pitch, residualOffset: $0 * gates,
+          tapChannels: k, firstChannel: $0 * gates, weights: $0)
+      }, channels: [Int](repeating: gates, count: directions),
+      pad: Int8(truncatingIfNeeded: input.zeroPoint), biases: nil,
       epilogue: KernelEpilogue(
-        multipliers: scales.map { input.scale * $0 }, residual: bias == nil ? nil : .float32,
-        output: .float32), origin: WeightOrigin(weights, form: [direction])
-    ) { (_, pack) throws(ModelError) in
-      weights.withElements(of: Int8.self) {
-        let own = UnsafeBufferPointer(
-          rebasing: $0[direction * gates * k..<(direction + 1) * gates * k])
-        pack(0, 0, WeightRows(own, channels: gates))
+        multipliers: (0..<directions).flatMap { _ in multipliers },
+        residual: bias == nil ? nil : .float32, output: .float32),
+      origin: WeightOrigin(weights, form: [])
+    ) { (scratch, pack) throws(ModelError) in
+      try weights.withElements(of: Int8.self, scratch) { values in
+        for d in 0..<directions {
+          let own = UnsafeBufferPointer(rebasing: values[d * gates * k..<(d + 1) * gates * k])
+          pack(d, 0, WeightRows(own, channels: gates))
+        }
       }
     }
   }
@@ -164,19 +174,19 @@ private struct GateProduct: Sendable {
   var scratch: Int { convolution.scratchByteCount }
   var multiplyAccumulates: Int { convolution.multiplyAccumulates }
 
+  /// The rows by the weights of these directions, or of all.
   func run(
-    _ x: UnsafePointer<Int8>, to y: UnsafeMutablePointer<Float>,
+    directions: Range<Int>? = nil, _ x: UnsafePointer<Int8>, to y: UnsafeMutablePointer<Float>,
     scratch: UnsafeMutableRawPointer, pool: ThreadPool
   ) {
     convolution.run(
-      input: x, output: UnsafeMutableRawPointer(y),
+      parts: directions, input: x, output: UnsafeMutableRawPointer(y),
       residual: bias.map { UnsafeRawPointer($0.address) }, scratch: scratch, pool: pool)
   }
 }
 
-/// Offsets of a recurrent kernel's buffers in its scratch.
+/// Offsets of the buffers of one direction in its part of a recurrent kernel's scratch.
 private struct RecurrentMemory: Sendable {
-  let gx: Int
   let gh: Int
   let h: Int
   let c: Int
@@ -192,7 +202,6 @@ private struct RecurrentMemory: Sendable {
       return end
     }
     let state = layout.batch * layout.hidden * 4
-    gx = take(layout.time * layout.batch * gates * 4)
     gh = take(layout.batch * gates * 4)
     h = take(state)
     c = take(state)
@@ -207,46 +216,68 @@ private struct RecurrentKernel: Sendable {
   let tier: KernelTier
   let layout: RecurrentLayout
   let gates: Int
-  let products: [(input: GateProduct, state: GateProduct)]
+  let input: GateProduct
+  let state: GateProduct
   let memory: RecurrentMemory
   let output: QuantizationParameters?
   let states: Int
   let one: KernelMemory
+  let alone = ThreadPool(threads: 1)
+
+  /// Sums of the input of one direction after the other, then the memory of each direction, then what sums of the input are
+  /// worked out in.
+  private var directionsStart: Int { alignedByteCount(layout.directions * directionSums * 4) }
+  private var inputStart: Int { directionsStart + layout.directions * memory.byteCount }
+  private var directionSums: Int { layout.time * layout.batch * gates }
+  var scratchByteCount: Int { inputStart + input.scratch }
 
   func run(_ frame: KernelFrame, _ step: (RecurrentStep) -> Void) {
-    let scratch = frame.scratch
+    let gx = frame.scratch.assumingMemoryBound(to: Float.self)
+    input.run(
+      frame.input(0, as: Int8.self), to: gx, scratch: frame.scratch + inputStart, pool: frame.pool)
+    guard layout.directions > 1 else {
+      run(0, frame, gx, frame.scratch + directionsStart, pool: frame.pool, step)
+      return
+    }
+    frame.pool.run(tasks: layout.directions) { d in
+      run(
+        d, frame, gx + d * directionSums, frame.scratch + directionsStart + d * memory.byteCount,
+        pool: alone, step)
+    }
+  }
+
+  /// All times of direction `d`.
+  private func run(
+    _ d: Int, _ frame: KernelFrame, _ gx: UnsafePointer<Float>, _ scratch: UnsafeMutableRawPointer,
+    pool: ThreadPool, _ step: (RecurrentStep) -> Void
+  ) {
     func floats(_ offset: Int) -> UnsafeMutablePointer<Float> {
       (scratch + offset).assumingMemoryBound(to: Float.self)
     }
-    let (gx, gh, h, c) = (
-      floats(memory.gx), floats(memory.gh), floats(memory.h), floats(memory.c)
-    )
+    let (gh, h, c) = (floats(memory.gh), floats(memory.h), floats(memory.c))
     let hq = (scratch + memory.hq).assumingMemoryBound(to: Int8.self)
     let inverse = 1 / IntegerRecurrence.state.scale
     let count = layout.batch * layout.hidden
-    for (d, product) in products.enumerated() {
-      product.input.run(
-        frame.input(0, as: Int8.self), to: gx, scratch: scratch + memory.product, pool: frame.pool)
-      for state in 0..<states { load(frame, state, d, to: state == 0 ? h : c) }
-      for index in 0..<layout.time {
-        let t = layout.runsBackwards(d) ? layout.time - 1 - index : index
-        tier.quantize(
-          count: count, h, inverseScale: inverse, to: hq, clamp: IntegerClamp(zeroPoint: 0))
-        product.state.run(hq, to: gh, scratch: scratch + memory.product, pool: frame.pool)
-        step(
-          RecurrentStep(
-            tier: tier, rows: layout.batch, hidden: layout.hidden, pitch: gates,
-            gx: gx + layout.row(time: t, image: 0) * gates, gxRow: layout.rowsApart * gates,
-            gh: gh, h: h, c: c, spare: floats(memory.spare), one: one.elements(of: Float.self)))
-        for n in 0..<layout.batch { store(frame, h + n * layout.hidden, t, n, d) }
-      }
-      for state in 0..<states {
-        let values = state == 0 ? h : c
-        for n in 0..<layout.batch {
-          let target = frame.output(1 + state, as: Float.self)
-          (target + layout.state(direction: d, image: n))
-            .update(from: values + n * layout.hidden, count: layout.hidden)
-        }
+    for state in 0..<states { load(frame, state, d, to: state == 0 ? h : c) }
+    for index in 0..<layout.time {
+      let t = layout.runsBackwards(d) ? layout.time - 1 - index : index
+      tier.quantize(
+        count: count, h, inverseScale: inverse, to: hq, clamp: IntegerClamp(zeroPoint: 0))
+      state.run(directions: d..<d + 1, hq, to: gh, scratch: scratch + memory.product, pool: pool)
+      step(
+        RecurrentStep(
+          tier: tier, rows: layout.batch, hidden: layout.hidden, pitch: gates,
+          gx: gx + layout.row(time: t, image: 0) * gates, gxRow: layout.rowsApart * gates,
+          gh: gh, h: h, c: c, spare: floats(memory.spare),
+          one: one.elements(of: Float.self)))
+      for n in 0..<layout.batch { store(frame, h + n * layout.hidden, t, n, d) }
+    }
+    for state in 0..<states {
+      let values = state == 0 ? h : c
+      for n in 0..<layout.batch {
+        let target = frame.output(1 + state, as: Float.self)
+        (target + layout.state(direction: d, image: n))
+          .update(from: values + n * layout.hidden, count: layout.hidden)
       }
     }
   }
