@@ -161,7 +161,7 @@ package struct BundleWriter: Sendable {
     }
     if version >= 3 {
       headerBytes = try headerBytes.withUnsafeBufferPointer { (bytes) throws(ModelError) in
-        try ZstdFrame.compress(UnsafeRawBufferPointer(bytes), level: SectionCoding.textLevel)
+        try ZstdFrame.compress(UnsafeRawBufferPointer(bytes), SectionCoding.textEffort)
       }
     }
     let stored = packed.reduce(0) { $0 + $1.stored.count }
@@ -230,12 +230,12 @@ struct Draft: Sendable {
           tensors, bytes, newestVersion: newestVersion)
         return (digest, coding, stored)
       case .tensors:
-        return (digest, .zstd, try ZstdFrame.compress(bytes, level: SectionCoding.tensorLevel))
+        return (digest, .zstd, try ZstdFrame.compress(bytes, SectionCoding.tensorEffort))
       case .bytes:
-        let level =
+        let effort =
           bytes.count <= BundleWriter.sharedSectionBytes
-          ? SectionCoding.textLevel : SectionCoding.tensorLevel
-        return (digest, .zstd, try ZstdFrame.compress(bytes, level: level))
+          ? SectionCoding.textEffort : SectionCoding.tensorEffort
+        return (digest, .zstd, try ZstdFrame.compress(bytes, effort))
       }
     }
   }

@@ -17,14 +17,16 @@ package enum SectionCoding: String, Sendable, CaseIterable {
     }
   }
 
-  /// zstd's level for what is read by people and programs: texts and JSON. They are no more than 1 % smaller at 19, which takes twice
-  /// as long.
-  static let textLevel = 17
-  /// zstd's level for tensors, which are no smaller at 9 or 19 and take many times as long.
-  static let tensorLevel = 3
+  /// How zstd packs what is read by people and programs: texts and JSON. They are no more than 1 % smaller at level 19, which
+  /// takes twice as long.
+  static let textEffort = ZstdFrame.Effort.level(17)
+  /// How it packs tensors, which are no smaller at levels 9 or 19 and take many times as long.
+  static let tensorEffort = ZstdFrame.Effort.level(3)
 
   // MARK: - Writing
 
+  /// Planes of more bytes are weights, in which nothing comes again; of so many, both ways are worth the time to try.
+  private static let fewBytes = 1 << 20
   /// ``rans`` or ``lanes`` takes a share of this less than the others, or is not worth the time to read it.
   private static let leastGain = 128
 
@@ -60,12 +62,16 @@ package enum SectionCoding: String, Sendable, CaseIterable {
       !tensors.isEmpty && tensors.allSatisfy { fits($0.element) }
     }
     switch self {
-    case .zstd: return try ZstdFrame.compress(content, level: SectionCoding.tensorLevel)
+    case .zstd: return try ZstdFrame.compress(content, SectionCoding.tensorEffort)
     case .planes:
       guard let width = SectionCoding.width(of: tensors.map(\.element)) else { return nil }
       let planes = SectionCoding.split(content, width: width)
       return try planes.withUnsafeBufferPointer { (planes) throws(ModelError) in
-        try ZstdFrame.compress(UnsafeRawBufferPointer(planes), level: SectionCoding.tensorLevel)
+        let planes = UnsafeRawBufferPointer(planes)
+        let stored = try ZstdFrame.compress(planes, .frequencies)
+        guard planes.count <= SectionCoding.fewBytes else { return stored }
+        let repeated = try ZstdFrame.compress(planes, SectionCoding.tensorEffort)
+        return repeated.count <= stored.count ? repeated : stored
       }
     case .rans, .lanes:
       guard all(WeightCoder.canCode) else { return nil }

@@ -3,13 +3,40 @@ import TensorCore
 
 /// One zstd frame that says how long its content is (`B11`, `B12`).
 enum ZstdFrame {
-  static func compress(_ content: UnsafeRawBufferPointer, level: Int) throws(ModelError) -> [UInt8]
-  {
+  /// How a frame is made.
+  enum Effort {
+    /// One of zstd's levels.
+    case level(Int32)
+    /// Bytes of which some are more frequent than others, but hardly any come again in the order that they came in before:
+    /// what zstd takes for repetition makes them longer, and slower to read.
+    case frequencies
+
+    fileprivate var parameters: [(ZSTD_cParameter, Int32)] {
+      switch self {
+      case .level(let level): [(ZSTD_c_compressionLevel, level)]
+      case .frequencies:
+        [
+          (ZSTD_c_compressionLevel, 1), (ZSTD_c_strategy, Int32(ZSTD_fast.rawValue)),
+          (ZSTD_c_hashLog, 6), (ZSTD_c_minMatch, 7),
+        ]
+      }
+    }
+  }
+
+  static func compress(
+    _ content: UnsafeRawBufferPointer, _ effort: Effort
+  ) throws(ModelError) -> [UInt8] {
+    let context = ZSTD_createCCtx()
+    defer { ZSTD_freeCCtx(context) }
+    for (parameter, value) in effort.parameters {
+      let status = ZSTD_CCtx_setParameter(context, parameter, value)
+      guard ZSTD_isError(status) == 0 else { throw failure("compressing", status) }
+    }
     let bound = ZSTD_compressBound(content.count)
     var status = 0
     let frame = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
-      status = ZSTD_compress(
-        buffer.baseAddress, bound, content.baseAddress, content.count, Int32(level))
+      status = ZSTD_compress2(
+        context, buffer.baseAddress, bound, content.baseAddress, content.count)
       count = ZSTD_isError(status) == 0 ? status : 0
     }
     guard ZSTD_isError(status) == 0 else { throw failure("compressing", status) }
