@@ -344,8 +344,7 @@ private struct PlanBuilder {
         continue
       }
       let fact = graph.fact(input)
-      // Layers with weights pack them where they can.
-      if !(node.op is any WeightedOperator) { try fact.constant?.load() }
+      if !(node.op is any PackingOperator) { try fact.constant?.load() }
       guard let shape = fact.type.shape else {
         throw ModelError(.unknownShape, "the shape of '\(graph[input].name)' depends on data")
       }

@@ -99,7 +99,7 @@ extension IntegerRecurrentOperator {
     guard let w = try request.operands.required(1).fact.constant,
       let recurrent = try request.operands.required(2).fact.constant
     else { return nil }
-    let bias = request.operands.optional(3)?.fact.constant?.floats()
+    let bias = try Self.biases(request)
     func biases(_ first: Int) -> [Float]? {
       bias.map { bias in
         (0..<layout.directions).flatMap {

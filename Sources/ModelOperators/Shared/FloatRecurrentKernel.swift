@@ -54,7 +54,7 @@ struct FloatRecurrentKernel: Sendable {
     hidden = r.shape[2]
     let rows = gates * hidden
     let directions = recurrence.direction.count
-    let given = request.operands.optional(3)?.fact.constant?.floats()
+    let given = try Op.biases(request)
     bias = KernelMemory(given ?? [Float](repeating: 0, count: 2 * rows * directions))
     guard w.shape.count == directions * rows * features else { return nil }
     self.weights = weights

@@ -40,7 +40,7 @@ package struct Recurrence: Sendable, Hashable {
 /// An operator that carries a state along the first axis of X [time, batch, features]: operands X, W, R,
 /// bias?, lengths?, initial state?, …; outputs Y [time, directions, batch, hidden] and the final states
 /// [directions, batch, hidden] (`RC1`…).
-package protocol RecurrentOperator: MultiplyingOperator {
+package protocol RecurrentOperator: MultiplyingOperator, PackingOperator {
   /// Gates whose weights are stacked in W and R.
   static var gates: Int { get }
   /// 1, or 2 where there is a cell state.
@@ -148,6 +148,13 @@ extension RecurrentOperator {
 
   package func outputElements(_ inputs: Operands<Fact>) throws(ModelError) -> [ElementType] {
     [ElementType](repeating: try inputs.required(0).element, count: 1 + Self.states)
+  }
+
+  /// The constant biases of each direction, of W and of R; nil where there are none.
+  static func biases(_ request: KernelRequest) throws(ModelError) -> [Float]? {
+    guard let bias = request.operands.optional(3)?.fact.constant else { return nil }
+    try bias.load()
+    return bias.floats()
   }
 
   /// The gates' functions of each direction.

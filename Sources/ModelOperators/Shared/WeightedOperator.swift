@@ -3,7 +3,7 @@ import TensorCore
 
 /// An operator that multiplies operand 0 by weights (operand 1), sums, and ends in an ``Epilogue`` whose
 /// operands are 2 to 4: its integer form is `Q11` to `Q20`.
-package protocol WeightedOperator: IntegerOperator {
+package protocol WeightedOperator: IntegerOperator, PackingOperator {
   var epilogue: Epilogue { get set }
   /// The axis of the weights that counts output channels.
   var weightChannelAxis: Int { get }
