@@ -61,23 +61,38 @@ static inline double integer_peak(void) { return __builtin_cpu_supports("avx512v
 /* Multiply-adds of float32 a second; 0 where the processor has no AVX-512. */
 static inline double float_peak(void) { return __builtin_cpu_supports("avx512f") ? fma_peak() : 0; }
 
-/* Bytes a second that one thread reads from memory. */
-static inline double read_bandwidth(void) {
-  const size_t bytes = (size_t)256 << 20, count = bytes / sizeof(long);
-  long *values = malloc(bytes), sum = 0;
+typedef long line __attribute__((vector_size(64)));
+
+/* Reads `count` lines, a multiple of four. */
+#define READ_LINES(values, count)                                                         \
+  line sums[4] = {{0}};                                                                    \
+  for (size_t i = 0; i < (count); i += 4) {                                                \
+    for (size_t j = 0; j < 4; j++) {                                                       \
+      sums[j] |= (values)[i + j];                                                          \
+    }                                                                                      \
+  }                                                                                        \
+  *sink = (sums[0] | sums[1]) | (sums[2] | sums[3])
+
+__attribute__((target("avx512f"))) static void read_wide(const line *values, size_t count, line *sink) { READ_LINES(values, count); }
+
+static void read_narrow(const line *values, size_t count, line *sink) { READ_LINES(values, count); }
+
+/* Bytes a second that one thread reads again and again of `bytes` bytes, a multiple of 256: from memory, where no cache holds them. */
+static inline double read_bandwidth(size_t bytes) {
+  const size_t least = (size_t)64 << 20, passes = bytes < least ? least / bytes : 1;
+  line *values = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096), sink;
   if (values == NULL) {
     return 0;
   }
   memset(values, 1, bytes);
   double best = 0;
-  for (int repetition = 0; repetition < 5; repetition++) {
+  for (int repetition = 0; repetition < 8; repetition++) {
     double start = now();
-    for (size_t i = 0; i < count; i += 8) {
-      sum += values[i] + values[i + 1] + values[i + 2] + values[i + 3] + values[i + 4] + values[i + 5] + values[i + 6] +
-             values[i + 7];
+    for (size_t pass = 0; pass < passes; pass++) {
+      (__builtin_cpu_supports("avx512f") ? read_wide : read_narrow)(values, bytes / sizeof(line), &sink);
+      __asm__ volatile("" ::"m"(sink) : "memory");
     }
-    __asm__ volatile("" : "+r"(sum));
-    double rate = (double)bytes / (now() - start);
+    double rate = (double)(bytes * passes) / (now() - start);
     best = rate > best ? rate : best;
   }
   free(values);
