@@ -8,6 +8,9 @@ package struct IntegerConvolution: Sendable {
   /// Channels that are packed together.
   package static let channelBlock = Int(CK_CHANNEL_BLOCK)
 
+  /// Weights that a core's own cache holds besides all else.
+  private static let warmByteCount = 1 << 20
+
   private let tier: KernelTier
   private let parts: [ConvolutionPart]
   private let sets: ConvolutionPart.WeightSets
@@ -19,6 +22,7 @@ package struct IntegerConvolution: Sendable {
   private let residualByteCount: Int
   private let pad: Int8
   private let biases: KernelMemory?
+  private let isWarm: Bool
   /// Scratch that ``run(input:output:residual:rowBias:scratch:pool:)`` needs, aligned for kernels.
   package let scratchByteCount: Int
   /// Multiply-accumulates of one run.
@@ -29,9 +33,11 @@ package struct IntegerConvolution: Sendable {
   ///   - pad: the input's zero point: what positions outside the image read (`Q12`).
   ///   - biases: one for each of the epilogue's channels; nil for zeros.
   ///   - origin: of the weights.
+  ///   - isRepeated: each part runs again and again before another does.
   package init(
     tier: KernelTier, threads: Int, parts: [ConvolutionPart], channels: [Int], pad: Int8,
     biases: [Int32]?, epilogue: KernelEpilogue, origin: WeightOrigin? = nil,
+    isRepeated: Bool = false,
     weights: @escaping MakeWeights<Int8>
   ) {
     self.tier = tier
@@ -46,6 +52,11 @@ package struct IntegerConvolution: Sendable {
       table.conv_s8_packed_size
     }
     self.sets = sets
+    isWarm =
+      isRepeated
+      && sets.extents.allSatisfy {
+        $0.channels * $0.taps * $0.run <= IntegerConvolution.warmByteCount
+      }
     packed = PackedWeights(
       byteCount: sets.byteCount,
       identity: origin.map { PackedWeights.Identity(origin: $0, order: sets.order) }
@@ -90,7 +101,7 @@ package struct IntegerConvolution: Sendable {
         window: part.window.window(taps: schedule.taps[task.job]),
         input: input + part.inputOffset,
         tap_pixels: Int32(part.tapPixels), tap_channels: Int32(part.tapChannels), pad: pad,
-        weights: packed.address + sets.offsets[part.weights],
+        weights: packed.address + sets.offsets[part.weights], is_warm: isWarm ? 1 : 0,
         bias: biases.map { $0.elements(of: Int32.self) + part.firstChannel }, row_bias: rowBias,
         output: output + part.outputOffset * outputByteCount,
         residual_stride: part.residualStride.strides,

@@ -76,8 +76,8 @@ package struct IntegerMatrixProduct: Sendable {
     }
     var call = ck_conv_s8(
       window: window.window(taps: taps), input: a, tap_pixels: 1, tap_channels: Int32(depth),
-      pad: Int8(truncatingIfNeeded: zeroPoints.a), weights: UnsafeRawPointer(scratch), bias: nil,
-      row_bias: rowTerms, output: output,
+      pad: Int8(truncatingIfNeeded: zeroPoints.a), weights: UnsafeRawPointer(scratch), is_warm: 0,
+      bias: nil, row_bias: rowTerms, output: output,
       residual_stride: window.outputStride.strides,
       epilogue: epilogue.code(channel: 0, residual: nil))
     tier.table.conv_s8(

@@ -48,6 +48,7 @@ typedef struct ck_conv_s8 {
   int32_t tap_channels;         /* >= 0 */
   int8_t pad;                   /* zx */
   const void *_Nonnull weights; /* from conv_s8_pack of the same tier; all channels */
+  int is_warm; /* not 0: the weights were read shortly before, and none are fetched ahead where there is one tile */
   const int32_t *_Nullable bias;     /* one for each output channel; NULL: zeros */
   const int32_t *_Nullable row_bias; /* added to every accumulator of row r (Q14); entry 0 is row 0; or NULL */
   void *_Nonnull output;        /* int8_t or float: position (0, 0, 0), channel 0 */

@@ -117,7 +117,7 @@ extension IntegerRecurrentOperator {
       request, recurrent, directions: layout.directions, gates: rows, positions: layout.batch,
       pitch: 0,
       threads: layout.directions > 1 ? 1 : request.threads, input: IntegerRecurrence.state,
-      scales: form.stateScales, bias: biases(1))
+      scales: form.stateScales, bias: biases(1), isRepeated: true)
     let memory = RecurrentMemory(layout, gates: rows, productByteCount: state.scratch)
     let kernel = RecurrentKernel(
       tier: request.tier, layout: layout, gates: rows, input: input, state: state, memory: memory,
@@ -140,9 +140,11 @@ private struct GateProduct: Sendable {
   /// - Parameters:
   ///   - pitch: from one direction's results to the next one's.
   ///   - bias: of all gates of one direction after the other.
+  ///   - isRepeated: one direction runs again and again.
   init(
     _ request: KernelRequest, _ weights: Tensor, directions: Int, gates: Int, positions: Int,
-    pitch: Int, threads: Int, input: QuantizationParameters, scales: [Float], bias: [Float]?
+    pitch: Int, threads: Int, input: QuantizationParameters, scales: [Float], bias: [Float]?,
+    isRepeated: Bool = false
   ) {
     let k = weights.shape[2]
     let window = KernelWindow(rows: positions, depth: k, channels: gates)
@@ -159,7 +161,7 @@ private struct GateProduct: Sendable {
       epilogue: KernelEpilogue(
         multipliers: (0..<directions).flatMap { _ in multipliers },
         residual: bias == nil ? nil : .float32, output: .float32),
-      origin: WeightOrigin(weights, form: [])
+      origin: WeightOrigin(weights, form: []), isRepeated: isRepeated
     ) { (scratch, pack) throws(ModelError) in
       try weights.withElements(of: Int8.self, scratch) { values in
         for d in 0..<directions {
