@@ -70,7 +70,7 @@ package struct BundleWriter: Sendable {
     }
     let first = drafts.count
     let isCoded = table.byteCount >= codedBytes || !places.isEmpty
-    let (sections, entries) = table.sections(from: first, isCoded: isCoded)
+    let (sections, entries) = try table.sections(from: first, isCoded: isCoded)
     let version = !places.isEmpty ? 5 : isCoded ? 3 : contents.join == nil ? 1 : 2
     return try assemble(drafts + sections, entries, version: version)
   }
@@ -161,7 +161,8 @@ package struct BundleWriter: Sendable {
     }
     if version >= 3 {
       headerBytes = try headerBytes.withUnsafeBufferPointer { (bytes) throws(ModelError) in
-        try ZstdFrame.compress(UnsafeRawBufferPointer(bytes), SectionCoding.textEffort)
+        try ZstdFrame.compress(
+          UnsafeRawBufferPointer(bytes), SectionCoding.textEffort(byteCount: bytes.count))
       }
     }
     let stored = packed.reduce(0) { $0 + $1.stored.count }
@@ -234,7 +235,7 @@ struct Draft: Sendable {
       case .bytes:
         let effort =
           bytes.count <= BundleWriter.sharedSectionBytes
-          ? SectionCoding.textEffort : SectionCoding.tensorEffort
+          ? SectionCoding.textEffort(byteCount: bytes.count) : SectionCoding.tensorEffort
         return (digest, .zstd, try ZstdFrame.compress(bytes, effort))
       }
     }
@@ -268,33 +269,69 @@ private struct TensorTable {
 
   var byteCount: Int { tensors.reduce(0) { $0 + $1.tensor.byteCount } }
 
-  /// Large tensors have a section of their own. Small ones of one group share one: neighbours, or, where sections are
-  /// coded, those of one element type.
-  func sections(
-    from first: Int, isCoded: Bool
-  ) -> (drafts: [Draft], entries: [BundleHeader.Entry]) {
-    var groups: [(name: String, tensors: [Tensor], byteCount: Int)] = []
+  private struct Group {
+    let name: String
+    var tensors: [Tensor]
+    /// In the order of ``tensors``.
+    var numbers: [Int]
+    var byteCount: Int
+    let isShared: Bool
+  }
+
+  /// Tensors by what ``sections(from:isCoded:)`` puts together: neighbours, or, where sections are coded, those of one `kind`.
+  private func groups(_ kind: ((ElementType) -> String)?) -> [Group] {
+    var groups: [Group] = []
     var open: [String: Int] = [:]
-    var entries: [BundleHeader.Entry] = []
-    for (tensor, group) in tensors {
+    for (number, (tensor, name)) in tensors.enumerated() {
       let isSmall = tensor.byteCount < BundleWriter.smallTensorBytes
-      let key = isCoded ? "\(group) \(tensor.element)" : group
-      let shared = isSmall ? open[key] : nil
-      let section: Int
-      if let shared,
+      let key = kind.map { "\(name) \($0(tensor.element))" } ?? name
+      if isSmall, let shared = open[key],
         groups[shared].byteCount + tensor.byteCount <= BundleWriter.sharedSectionBytes
       {
-        section = shared
-        groups[section].tensors.append(tensor)
-        groups[section].byteCount += tensor.byteCount
+        groups[shared].tensors.append(tensor)
+        groups[shared].numbers.append(number)
+        groups[shared].byteCount += tensor.byteCount
       } else {
-        section = groups.count
-        groups.append((group, [tensor], tensor.byteCount))
-        if !isCoded { open = [:] }
-        if isSmall { open[key] = section }
+        groups.append(
+          Group(
+            name: name, tensors: [tensor], numbers: [number], byteCount: tensor.byteCount,
+            isShared: isSmall))
+        if kind == nil { open = [:] }
+        if isSmall { open[key] = groups.count - 1 }
       }
-      entries.append(
-        BundleHeader.Entry(element: tensor.element, shape: tensor.shape, section: first + section))
+    }
+    return groups
+  }
+
+  /// What those groups take of a bundle whose number depends on what is put together.
+  private static func cost(_ groups: [Group]) throws(ModelError) -> Int {
+    var cost = 0
+    for group in groups where group.isShared && group.tensors[0].element.byteCount > 1 {
+      cost += try BundleWriter.storedByteCount(of: group.tensors) + entryByteCount
+    }
+    return cost
+  }
+
+  /// Of a section, about what its digest and lengths take of the header.
+  private static let entryByteCount = 48
+
+  /// Large tensors have a section of their own. Small ones of one group share one: neighbours, or, where sections are
+  /// coded, those of one element type, or of as many bytes to an element where that is shorter.
+  func sections(
+    from first: Int, isCoded: Bool
+  ) throws(ModelError) -> (drafts: [Draft], entries: [BundleHeader.Entry]) {
+    var groups = groups(isCoded ? { "\($0)" } : nil)
+    if isCoded {
+      let joined = self.groups { $0.byteCount > 1 ? "\($0.byteCount)" : "\($0)" }
+      if joined.count < groups.count, try Self.cost(joined) < Self.cost(groups) { groups = joined }
+    }
+    var sections = [Int](repeating: 0, count: tensors.count)
+    for (section, group) in groups.enumerated() {
+      for number in group.numbers { sections[number] = first + section }
+    }
+    let entries = zip(tensors, sections).map { stored, section in
+      BundleHeader.Entry(
+        element: stored.tensor.element, shape: stored.tensor.shape, section: section)
     }
     let drafts = groups.map { Draft(kind: .tensors, name: $0.name, content: .tensors($0.tensors)) }
     return (drafts, entries)

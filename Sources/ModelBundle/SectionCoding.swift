@@ -17,9 +17,13 @@ package enum SectionCoding: String, Sendable, CaseIterable {
     }
   }
 
-  /// How zstd packs what is read by people and programs: texts and JSON. They are no more than 1 % smaller at level 19, which
-  /// takes twice as long.
-  static let textEffort = ZstdFrame.Effort.level(17)
+  /// How zstd packs what is read by people and programs: texts and JSON. Short ones are a good part of a small bundle, and are no
+  /// more than 1 % smaller at level 19. Long ones are 6 % smaller at 17 than at 11, which is a thousandth of their bundles, and take
+  /// twenty times as long.
+  static func textEffort(byteCount: Int) -> ZstdFrame.Effort {
+    .level(byteCount <= 1 << 14 ? 17 : 11)
+  }
+
   /// How it packs tensors, which are no smaller at levels 9 or 19 and take many times as long.
   static let tensorEffort = ZstdFrame.Effort.level(3)
 
