@@ -78,9 +78,10 @@ extension ConvolutionPart {
     init(
       _ parts: [ConvolutionPart], channels: [Int], size: (_ index: Int) -> ck_conv_packed_size_fn
     ) {
+      let readers = Dictionary(
+        parts.map { ($0.weights, $0) }, uniquingKeysWith: { first, _ in first })
       extents = channels.enumerated().map { index, count in
-        let reader = parts.first { $0.weights == index }
-        return (count, reader?.window.taps.count ?? 0, reader?.tapElements ?? 0)
+        (count, readers[index]?.window.taps.count ?? 0, readers[index]?.tapElements ?? 0)
       }
       var (offsets, bytes) = ([Int](), 0)
       for (index, set) in extents.enumerated() {

@@ -67,8 +67,9 @@ package struct FloatConvolution: Sendable {
     self.activation = activation
     self.isFused = isFused
     let table = tier.table
+    let readers = Dictionary(grouping: parts, by: \.weights)
     let ways = channels.enumerated().map { index, count in
-      Way(parts.filter { $0.weights == index }, channels: count, isFree: isFused)
+      Way(readers[index] ?? [], channels: count, isFree: isFused)
     }
     self.ways = ways
     let sets = ConvolutionPart.WeightSets(parts, channels: channels) {

@@ -45,22 +45,22 @@ enum Arena {
   private static func place(
     _ requests: [Request], in order: [Int]
   ) -> (offsets: [Int], byteCount: Int) {
+    /// Buffers that have a place, in order of offset.
+    var placed: [(offset: Int, end: Int, first: Int, last: Int)] = []
+    placed.reserveCapacity(requests.count)
     var offsets = [Int](repeating: 0, count: requests.count)
-    var placed: [Int] = []
     var end = 0
     for index in order {
       let request = requests[index]
       let size = footprint(request.byteCount)
       var offset = 0
-      for other in placed {  // in order of offset
-        let neighbour = requests[other]
-        guard neighbour.first <= request.last, request.first <= neighbour.last else { continue }
-        if offset + size <= offsets[other] { break }
-        offset = max(offset, offsets[other] + footprint(neighbour.byteCount))
+      for other in placed where other.first <= request.last && request.first <= other.last {
+        if offset + size <= other.offset { break }
+        offset = max(offset, other.end)
       }
       offsets[index] = offset
-      let position = placed.firstIndex { offsets[$0] > offset } ?? placed.count
-      placed.insert(index, at: position)
+      let position = placed.firstIndex { $0.offset > offset } ?? placed.count
+      placed.insert((offset, offset + size, request.first, request.last), at: position)
       end = max(end, offset + size)
     }
     return (offsets, end)
