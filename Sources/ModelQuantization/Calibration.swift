@@ -46,19 +46,22 @@ package struct Calibration: ~Copyable {
     let (graph, first, layers) = (graph, self.samples, layers)
     // One thread adds to what is known, so that it is there once.
     adaptiveRoundings = AdaptiveRoundings([:])
+    let sums = SharedMoments(moving: &seen.moments)
     let known = Mutex<Observations?>(seen)
     seen = Observations(graph)
     let kept = Mutex<[Int: [Tensor]]>([:])
-    merge(
-      try sideBySide(samples.count) { (runner, own) throws(ModelError) in
-        try Calibration.observations(
-          of: own.map { (number: first + $0, inputs: samples[$0]) },
-          after: known.withLock { $0.take() } ?? Observations(graph), &runner, layers
-        ) { number, outputs in
-          guard places.contains(number - first) else { return }
-          kept.withLock { $0[number - first] = outputs }
-        }
-      })
+    let observed = try sideBySide(samples.count) { (runner, own) throws(ModelError) in
+      try Calibration.observations(
+        of: own.map { (number: first + $0, inputs: samples[$0]) },
+        after: known.withLock { $0.take() } ?? Observations(graph), &runner, layers, sums
+      ) { number, outputs in
+        guard places.contains(number - first) else { return }
+        kept.withLock { $0[number - first] = outputs }
+      }
+    }
+    merge(observed)
+    sums.moved(to: &seen.moments)
+    adaptiveRoundings = AdaptiveRoundings(seen.moments)
     return kept.withLock { $0 }
   }
 
@@ -92,7 +95,7 @@ package struct Calibration: ~Copyable {
 
   private static func observations(
     of samples: [(number: Int, inputs: [Tensor])], after known: consuming Observations,
-    _ runner: inout ModelRunner, _ layers: ObservedLayers,
+    _ runner: inout ModelRunner, _ layers: ObservedLayers, _ sums: SharedMoments,
     made: (_ number: Int, _ outputs: [Tensor]) -> Void
   ) throws(ModelError) -> Observations {
     let graph = runner.graph
@@ -102,12 +105,12 @@ package struct Calibration: ~Copyable {
       try during("calibrating with sample \(number)") { () throws(ModelError) in
         for (port, tensor) in zip(graph.inputs, inputs) {
           shapes[port.value.index] = tensor.shape
-          if tensor.element == .float32 { try seen.observe(port.value, tensor, layers) }
+          if tensor.element == .float32 { try seen.observe(port.value, tensor, layers, sums) }
         }
         let outputs = try runner.run(inputs) { (id, tensor) throws(ModelError) in
           shapes[id.index] = tensor.shape
           guard tensor.element == .float32, graph.constant(id) == nil else { return }
-          try seen.observe(id, tensor, layers)
+          try seen.observe(id, tensor, layers, sums)
         }
         made(number, outputs)
       }

@@ -1,5 +1,6 @@
 import ModelIR
 import ModelOperators
+import Synchronization
 import TensorCore
 
 /// What samples showed of a graph, in memory that does not grow with their number. Two of one graph add up, in any order.
@@ -9,7 +10,7 @@ struct Observations: Sendable {
   var observers: [Int: RangeObserver] = [:]
   /// Of what layers with weights read, by the index of the value.
   var means: [Int: ChannelMeans] = [:]
-  /// Of what layers with weights read, by the name of the layer.
+  /// Of what layers with weights read, by the name of the layer; in ``SharedMoments`` while samples run.
   var moments: [String: OperandMoments] = [:]
   /// Products that each node summed; nil where that is not its kind of work.
   var work: [Int?]
@@ -36,8 +37,10 @@ struct Observations: Sendable {
   }
 
   /// Takes in one value of one sample.
+  ///
+  /// - Parameter sums: gets what ``moments`` is for, of which threads that observe at once have one between them.
   mutating func observe(
-    _ id: ValueID, _ tensor: Tensor, _ layers: ObservedLayers
+    _ id: ValueID, _ tensor: Tensor, _ layers: ObservedLayers, _ sums: SharedMoments
   ) throws(ModelError) {
     observers[id.index, default: RangeObserver()].observe(tensor)
     let readers = layers.readers[id.index] ?? []
@@ -49,7 +52,7 @@ struct Observations: Sendable {
       guard let weight = reader.weight,
         let own = try OperandMoments.Sample(tensor, of: reader.op, weight: weight)
       else { continue }
-      moments[reader.name, default: OperandMoments(weights: own.rows)].add(own)
+      sums.add(own, of: reader.name)
     }
   }
 
@@ -62,6 +65,40 @@ struct Observations: Sendable {
       else { continue }
       work[index] = op.multiplyAccumulates(node.inputs.map { $0.flatMap(shape) }, output)
         .map { all &+ $0 }
+    }
+  }
+}
+
+/// Moments by the names of layers, to which several threads add.
+final class SharedMoments: Sendable {
+  private final class Layer: Sendable {
+    let sums: Mutex<OperandMoments>
+
+    init(_ sums: consuming OperandMoments) { self.sums = Mutex(sums) }
+  }
+
+  private let layers: Mutex<[String: Layer]>
+
+  /// - Parameter known: what is there already, which its owner is without until ``moved(to:)``: it would be copied before it grows.
+  init(moving known: inout [String: OperandMoments]) {
+    layers = Mutex(known.mapValues { Layer($0) })
+    known = [:]
+  }
+
+  func add(_ sample: OperandMoments.Sample, of name: String) {
+    let layer = layers.withLock { layers in
+      let layer = layers[name] ?? Layer(OperandMoments(weights: sample.rows))
+      layers[name] = layer
+      return layer
+    }
+    layer.sums.withLock { $0.add(sample) }
+  }
+
+  /// Gives all of it to `owner`, when nobody adds any more.
+  func moved(to owner: inout [String: OperandMoments]) {
+    owner = layers.withLock { layers in
+      defer { layers = [:] }
+      return layers.mapValues { layer in layer.sums.withLock { $0 } }
     }
   }
 }
