@@ -66,6 +66,24 @@ func expectSame(_ a: BundleContents, _ b: BundleContents) {
       ])
   }
 
+  /// Few scales and biases take less than the entry of a section; of many, each kind is shorter by itself.
+  @Test(arguments: [(8, 1), (8000, 2)])
+  func tensorsOfOneWidthShareASectionWhereThatIsShorter(count: Int, sections: Int) throws {
+    var graph = Graph()
+    let scales = Tensor(vector: (0..<count).map { 0.01 + Float($0 * 37 % 101) / 1000 })
+    let biases = Tensor(vector: (0..<count).map { Int32($0 * 73 % 4001) - 2000 })
+    for (name, tensor) in [("scales", scales), ("biases", biases)] {
+      try graph.addOutput(name, graph.addConstant(tensor, named: name))
+    }
+    var contents = try Sample.contents()
+    (contents.graphs, contents.goldens) = ([.init("main", graph)], [])
+    var writer = BundleWriter()
+    writer.codedBytes = 0
+    let reader = try BundleReader(bytes: try writer.bytes(of: contents))
+    #expect(reader.header.sections.count { $0.kind == .tensors } == sections)
+    expectSame(contents, try reader.contents(operators: Sample.operators))
+  }
+
   @Test func goldensCanBeLeftOut() throws {
     let reader = try BundleReader(bytes: try Sample.writer().bytes(of: try Sample.contents()))
     let contents = try reader.contents(operators: Sample.operators, goldens: false)
