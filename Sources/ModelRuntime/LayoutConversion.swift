@@ -28,10 +28,8 @@ struct LayoutConversion: Sendable {
       (frame) throws(ModelError) in
       guard let source = frame.inputs[0] else { return }
       let result = frame.outputs[0]
-      for image in 0..<images {
-        frame.pool.share(positions, least: ThreadPool.elementwiseLeast / max(channels, 1)) {
-          convert(image, positions: $0, source, result)
-        }
+      frame.pool.share(images: images, positions: positions, channels: channels) {
+        convert($0, positions: $1, source, result)
       }
     }
   }

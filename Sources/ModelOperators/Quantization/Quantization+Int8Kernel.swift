@@ -19,11 +19,9 @@ extension ChannelsLastImage {
   fileprivate func shareOut(
     on pool: ThreadPool, _ body: (_ planar: Int, _ position: Int, _ positions: Int) -> Void
   ) {
-    for index in 0..<batch {
-      pool.share(size.product, least: ThreadPool.elementwiseLeast / max(channels, 1)) { part in
-        body(
-          index * count + part.lowerBound, index * count + part.lowerBound * channels, part.count)
-      }
+    pool.share(images: batch, positions: size.product, channels: channels) { image, part in
+      let start = image * count
+      body(start + part.lowerBound, start + part.lowerBound * channels, part.count)
     }
   }
 }

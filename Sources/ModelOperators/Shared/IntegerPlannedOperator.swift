@@ -73,13 +73,30 @@ extension IntegerArithmetic {
 
 extension ThreadPool {
   /// Calls `body` with ranges that cover 0 ..< count, in parallel where there is enough for each.
-  package func share(_ count: Int, least: Int, _ body: (Range<Int>) -> Void) {
+  func share(_ count: Int, least: Int, _ body: (Range<Int>) -> Void) {
     let pieces = threads == 1 ? 1 : max(1, min(4 * threads, count / max(least, 1)))
     run(tasks: pieces) { piece in
       body(count * piece / pieces..<count * (piece + 1) / pieces)
     }
   }
 
+  /// Calls `body` with neighbouring positions of one image at a time, which cover all of all images, in parallel where
+  /// there is enough for each.
+  package func share(
+    images: Int, positions: Int, channels: Int,
+    _ body: (_ image: Int, _ positions: Range<Int>) -> Void
+  ) {
+    share(images * positions, least: ThreadPool.elementwiseLeast / max(channels, 1)) { part in
+      var next = part.lowerBound
+      while next < part.upperBound {
+        let (image, first) = next.quotientAndRemainder(dividingBy: positions)
+        let count = min(part.upperBound - next, positions - first)
+        body(image, first..<first + count)
+        next += count
+      }
+    }
+  }
+
   /// Elements that are worth a task of their own in an elementwise kernel.
-  package static let elementwiseLeast = 16_384
+  static let elementwiseLeast = 16_384
 }
