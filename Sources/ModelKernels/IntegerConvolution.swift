@@ -23,7 +23,7 @@ package struct IntegerConvolution: Sendable {
   private let pad: Int8
   private let biases: KernelMemory?
   private let isWarm: Bool
-  /// Scratch that ``run(input:output:residual:rowBias:scratch:pool:)`` needs, aligned for kernels.
+  /// Scratch that ``run(parts:_:with:scratch:pool:)`` needs, aligned for kernels.
   package let scratchByteCount: Int
   /// Multiply-accumulates of one run.
   package var multiplyAccumulates: Int { schedule.multiplyAccumulates }
@@ -82,36 +82,90 @@ package struct IntegerConvolution: Sendable {
     scratchByteCount = schedule.workerByteCount * threads
   }
 
+  /// What one run reads and writes.
+  package struct Buffers {
+    let input: UnsafePointer<Int8>
+    package let output: UnsafeMutableRawPointer
+    let integers: UnsafeMutablePointer<Int8>?
+    package var residual: UnsafeRawPointer?
+    let rowBias: UnsafePointer<Int32>?
+
+    /// - Parameters:
+    ///   - integers: where those of both outputs go, if and only if the epilogue has both.
+    ///   - residual: present if and only if the epilogue has one.
+    ///   - rowBias: one term for each output position of every part (`Q14`).
+    package init(
+      input: UnsafePointer<Int8>, output: UnsafeMutableRawPointer,
+      integers: UnsafeMutablePointer<Int8>? = nil, residual: UnsafeRawPointer? = nil,
+      rowBias: UnsafePointer<Int32>? = nil
+    ) {
+      self.input = input
+      self.output = output
+      self.integers = integers
+      self.residual = residual
+      self.rowBias = rowBias
+    }
+  }
+
+  /// Whether ``run(parts:_:with:scratch:pool:)`` can take the other one as well.
+  package func canRun(with other: IntegerConvolution) -> Bool {
+    packed.isSame(as: other.packed) && schedule.tasks.count == other.schedule.tasks.count
+      && parts.elementsEqual(other.parts) { own, its in
+        var window = its.window
+        window.outputStride = own.window.outputStride
+        return window == own.window && its.inputOffset == own.inputOffset
+          && its.tapPixels == own.tapPixels && its.tapChannels == own.tapChannels
+          && its.weights == own.weights
+      }
+  }
+
   /// Computes every part, or those of `range`.
   ///
   /// - Parameters:
-  ///   - integers: where those of both outputs go, if and only if the epilogue has both.
-  ///   - residual: present if and only if the epilogue has one.
-  ///   - rowBias: one term for each output position of every part (`Q14`).
+  ///   - second: another one that it can run with, whose residual may be the output: both are computed while weights are in cache.
+  ///   - scratch: twice as much with a second one.
   package func run(
-    parts range: Range<Int>? = nil, input: UnsafePointer<Int8>, output: UnsafeMutableRawPointer,
-    integers: UnsafeMutablePointer<Int8>? = nil, residual: UnsafeRawPointer?,
-    rowBias: UnsafePointer<Int32>? = nil, scratch: UnsafeMutableRawPointer, pool: ThreadPool
+    parts range: Range<Int>? = nil, _ buffers: Buffers,
+    with second: (convolution: IntegerConvolution, buffers: Buffers)? = nil,
+    scratch: UnsafeMutableRawPointer, pool: ThreadPool
   ) {
     let tasks = schedule.tasks(of: range)
+    let workerByteCount = schedule.workerByteCount * (second == nil ? 1 : 2)
     pool.run(tasks: tasks.count) { index, worker in
       let task = tasks[tasks.startIndex + index]
-      let part = parts[task.job]
-      var call = ck_conv_s8(
-        window: part.window.window(taps: schedule.taps[task.job]),
-        input: input + part.inputOffset,
-        tap_pixels: Int32(part.tapPixels), tap_channels: Int32(part.tapChannels), pad: pad,
-        weights: packed.address + sets.offsets[part.weights], is_warm: isWarm ? 1 : 0,
-        bias: biases.map { $0.elements(of: Int32.self) + part.firstChannel }, row_bias: rowBias,
-        output: output + part.outputOffset * outputByteCount,
-        residual_stride: part.residualStride.strides,
-        epilogue: epilogue.code(
-          channel: part.firstChannel,
-          residual: residual.map { $0 + part.residualOffset * residualByteCount },
-          integers: integers.map { $0 + part.outputOffset }))
-      tier.table.conv_s8(
-        &call, task.rows.lowerBound, task.rows.upperBound, task.channels.lowerBound,
-        task.channels.upperBound, scratch + worker * schedule.workerByteCount)
+      let memory = scratch + worker * workerByteCount
+      guard let second else { return compute(task, call(of: task, buffers), scratch: memory) }
+      withUnsafePointer(to: second.convolution.call(of: task, second.buffers)) { other in
+        var own = call(of: task, buffers)
+        own.second = other
+        compute(task, own, scratch: memory)
+      }
     }
+  }
+
+  private func compute(_ task: RowTask, _ call: ck_conv_s8, scratch: UnsafeMutableRawPointer) {
+    withUnsafePointer(to: call) {
+      tier.table.conv_s8(
+        $0, task.rows.lowerBound, task.rows.upperBound, task.channels.lowerBound,
+        task.channels.upperBound, scratch)
+    }
+  }
+
+  private func call(of task: RowTask, _ buffers: Buffers) -> ck_conv_s8 {
+    let part = parts[task.job]
+    return ck_conv_s8(
+      window: part.window.window(taps: schedule.taps[task.job]),
+      input: buffers.input + part.inputOffset,
+      tap_pixels: Int32(part.tapPixels), tap_channels: Int32(part.tapChannels), pad: pad,
+      weights: packed.address + sets.offsets[part.weights], is_warm: isWarm ? 1 : 0,
+      bias: biases.map { $0.elements(of: Int32.self) + part.firstChannel },
+      row_bias: buffers.rowBias,
+      output: buffers.output + part.outputOffset * outputByteCount,
+      residual_stride: part.residualStride.strides,
+      epilogue: epilogue.code(
+        channel: part.firstChannel,
+        residual: buffers.residual.map { $0 + part.residualOffset * residualByteCount },
+        integers: buffers.integers.map { $0 + part.outputOffset }),
+      second: nil)
   }
 }

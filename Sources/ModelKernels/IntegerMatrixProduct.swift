@@ -79,7 +79,7 @@ package struct IntegerMatrixProduct: Sendable {
       pad: Int8(truncatingIfNeeded: zeroPoints.a), weights: UnsafeRawPointer(scratch), is_warm: 0,
       bias: nil, row_bias: rowTerms, output: output,
       residual_stride: window.outputStride.strides,
-      epilogue: epilogue.code(channel: 0, residual: nil))
+      epilogue: epilogue.code(channel: 0, residual: nil), second: nil)
     tier.table.conv_s8(
       &call, part.lowerBound, part.upperBound, 0, columns, scratch + places.kernel)
   }

@@ -100,6 +100,9 @@ package final class PackedWeights: @unchecked Sendable {
     place = same.place
   }
 
+  /// Whether both are there once if packed together.
+  func isSame(as other: PackedWeights) -> Bool { identity != nil && identity == other.identity }
+
   /// Where the weights are.
   ///
   /// - Precondition: they are packed.

@@ -62,6 +62,33 @@ extension Graph {
   }
 }
 
+extension Graph {
+  /// The int8 layers whose output nothing reads but another layer with the same weights, as its residual, by that output: one kernel
+  /// may do both.
+  ///
+  /// - Parameter uses: how often each value is read, outputs of the graph included.
+  fileprivate func addends(_ uses: [Int]) -> [ValueID: Node] {
+    var layers: [ValueID: Node] = [:]
+    func isLayer(_ node: Node) -> Bool {
+      guard node.op is any WeightedOperator, let image = node.inputs[0] else { return false }
+      return type(image).quantization != nil
+    }
+    for node in nodes where isLayer(node) {
+      guard let sum = node.residual, uses[sum.index] == 1, let first = producer(of: sum),
+        isLayer(first), first.inputs[1] == node.inputs[1],
+        first.residual.flatMap({ layers[$0] }) == nil
+      else { continue }
+      layers[sum] = first
+    }
+    return layers
+  }
+}
+
+extension Node {
+  /// What a layer with weights adds before its activation.
+  fileprivate var residual: ValueID? { inputs.count > 3 ? inputs[3] : nil }
+}
+
 /// Integers that a layer makes of its float32 output.
 private struct StoredIntegers {
   let value: ValueID
@@ -113,6 +140,8 @@ private struct PlanBuilder {
   private var steps: [PendingStep] = []
   /// For float32 values that a Quantize alone reads, and that their layers therefore store as integers, what it makes of them.
   private let storedAs: [ValueID: StoredIntegers]
+  /// Layers that are planned with those that add their outputs.
+  private var addends: [ValueID: Node]
   /// Forms of each value: the one its kernel made, then converted copies.
   private var held: [[Held]]
   private var inputBuffers: [Int] = []
@@ -151,6 +180,7 @@ private struct PlanBuilder {
     for output in graph.outputs { left[output.value.index] += 1 }
     self.left = left
     storedAs = options.isObserved ? [:] : graph.valuesStoredAsIntegers(left)
+    addends = options.isObserved ? [:] : graph.addends(left)
     held = graph.values.map { value in
       value.fact.constant.map { [Held(place: .constant($0), layout: .rowMajor)] } ?? []
     }
@@ -184,30 +214,47 @@ private struct PlanBuilder {
       left[input.index] -= 1
       return
     }
-    let made = node.outputs.flatMap { output in
+    if let output = node.outputs.first, addends[output] != nil { return }
+    guard let sum = node.residual, let first = addends.removeValue(forKey: sum) else {
+      return try add(node, node.inputs, try makeKernel(node))
+    }
+    let kernel = try makeKernel(first)
+    if let both = PlannedKernel(
+      kernel, addedBy: try makeKernel(node),
+      sumByteCount: try concreteShape(of: sum).count * graph.type(sum).element.byteCount)
+    {
+      try add(node, PlannedKernel.operands(first.inputs, addedBy: node.inputs), both)
+    } else {
+      try add(first, first.inputs, kernel)
+      try add(node)
+    }
+  }
+
+  private func concreteShape(of id: ValueID) throws(ModelError) -> Shape {
+    guard let shape = graph.type(id).shape else {
+      throw ModelError(.unknownShape, "the shape of '\(graph[id].name)' depends on data")
+    }
+    return shape
+  }
+
+  /// What the kernel of a node makes.
+  private func made(by node: Node) -> [ValueID] {
+    node.outputs.flatMap { output in
       guard let stored = storedAs[output] else { return [output] }
       return stored.request.keepsReal ? [output, stored.value] : [stored.value]
     }
-    var types: [TensorType] = []
-    var shapes: [Shape] = []
-    for output in made {
-      guard let shape = graph.type(output).shape else {
-        throw ModelError(.unknownShape, "the shape of '\(graph[output].name)' depends on data")
-      }
-      try during("planning node '\(node.name)' (\(type(of: node.op).name))") {
-        () throws(ModelError) in
-        try RunLimits.check(shape, of: graph.type(output).element)
-      }
-      types.append(graph.type(output))
-      shapes.append(shape)
-    }
-    let kernel = try during("planning node '\(node.name)' (\(type(of: node.op).name))") {
-      () throws(ModelError) in
-      try makeKernel(node, node.outputs.map { graph.type($0) })
-    }
+  }
+
+  /// - Parameter inputs: the kernel's operands.
+  private mutating func add(
+    _ node: Node, _ inputs: [ValueID?], _ kernel: PlannedKernel
+  ) throws(ModelError) {
+    let made = made(by: node)
+    let types = made.map { graph.type($0) }
+    let shapes = try made.map { id throws(ModelError) in try concreteShape(of: id) }
     // Bring every operand to the layout that the kernel wants.
     var operands: [Place] = []
-    for (index, input) in node.inputs.enumerated() {
+    for (index, input) in inputs.enumerated() {
       guard let input else {
         operands.append(.absent)
         continue
@@ -225,7 +272,7 @@ private struct PlanBuilder {
     for place in operands {
       if case .buffer(let index) = place { buffers[index].last = max(buffers[index].last, step) }
     }
-    for input in node.inputs { if let input { left[input.index] -= 1 } }
+    for input in inputs { if let input { left[input.index] -= 1 } }
 
     var outputs: [Int] = []
     for (index, id) in made.enumerated() {
@@ -236,7 +283,7 @@ private struct PlanBuilder {
       if index == 0, let alias = kernel.aliasedOperand {
         place = operands[alias]
         if case .buffer(let shared) = place { buffers[shared].canBeOverwritten = false }
-      } else if index == 0, let shared = overwritable(kernel, node, operands, byteCount) {
+      } else if index == 0, let shared = overwritable(kernel, inputs, operands, byteCount) {
         place = .buffer(shared)
       } else {
         place = .buffer(newBuffer(byteCount, first: step))
@@ -253,17 +300,17 @@ private struct PlanBuilder {
           Held(place: .constant(try tensor.reshaped(to: shapes[0])), layout: .rowMajor)
         ]
       } else {
-        addStep(node, kernel, operands, outputs, made, types, shapes, scratch: -1)
+        addStep(node, inputs, kernel, operands, outputs, made, types, shapes, scratch: -1)
       }
       return
     }
     let scratch = kernel.scratchByteCount > 0 ? newBuffer(kernel.scratchByteCount, first: step) : -1
-    addStep(node, kernel, operands, outputs, made, types, shapes, scratch: scratch)
+    addStep(node, inputs, kernel, operands, outputs, made, types, shapes, scratch: scratch)
   }
 
   private mutating func addStep(
-    _ node: Node, _ kernel: PlannedKernel, _ operands: [Place], _ outputs: [Int],
-    _ ids: [ValueID], _ types: [TensorType], _ shapes: [Shape], scratch: Int
+    _ node: Node, _ inputs: [ValueID?], _ kernel: PlannedKernel, _ operands: [Place],
+    _ outputs: [Int], _ ids: [ValueID], _ types: [TensorType], _ shapes: [Shape], scratch: Int
   ) {
     let made = ids.indices.map { index in
       (
@@ -272,10 +319,12 @@ private struct PlanBuilder {
         layout: index < kernel.outputLayouts.count ? kernel.outputLayouts[index] : .rowMajor
       )
     }
-    let operandTypes = node.inputs.compactMap { $0.map { graph.type($0) } }
-    let bytes = operandTypes.reduce(0) { $0 + ($1.shape?.count ?? 0) * $1.element.byteCount }
+    let read = inputs.compactMap(\.self)
+    let bytes = Set(read).reduce(0) {
+      $0 + (graph.type($1).shape?.count ?? 0) * graph.type($1).element.byteCount
+    }
     let traffic = Traffic(
-      element: operandTypes.first?.element ?? types[0].element,
+      element: read.first.map { graph.type($0).element } ?? types[0].element,
       byteCount: zip(types, shapes).reduce(bytes) { $0 + $1.1.count * $1.0.element.byteCount })
     steps.append(
       PendingStep(
@@ -285,10 +334,10 @@ private struct PlanBuilder {
 
   /// The buffer of an operand that dies here and that the kernel may write over.
   private func overwritable(
-    _ kernel: PlannedKernel, _ node: Node, _ operands: [Place], _ byteCount: Int
+    _ kernel: PlannedKernel, _ inputs: [ValueID?], _ operands: [Place], _ byteCount: Int
   ) -> Int? {
     for index in kernel.overwritableOperands where index < operands.count {
-      guard case .buffer(let shared) = operands[index], let id = node.inputs[index],
+      guard case .buffer(let shared) = operands[index], let id = inputs[index],
         left[id.index] == 0, buffers[shared].byteCount == byteCount,
         buffers[shared].canBeOverwritten, held[id.index].count == 1, graph[id].producer != nil
       else { continue }
@@ -334,6 +383,15 @@ private struct PlanBuilder {
           element: type.element, byteCount: 2 * shape.count * type.element.byteCount), made: []))
     held[id.index].append(Held(place: .buffer(target), layout: layout))
     return .buffer(target)
+  }
+
+  private func makeKernel(_ node: Node) throws(ModelError) -> PlannedKernel {
+    let made = try made(by: node).map { id throws(ModelError) in (id, try concreteShape(of: id)) }
+    return try during("planning node '\(node.name)' (\(type(of: node.op).name))") {
+      () throws(ModelError) in
+      for (id, shape) in made { try RunLimits.check(shape, of: graph.type(id).element) }
+      return try makeKernel(node, node.outputs.map { graph.type($0) })
+    }
   }
 
   private func makeKernel(_ node: Node, _ types: [TensorType]) throws(ModelError) -> PlannedKernel {

@@ -188,11 +188,20 @@ private struct Problem {
 
   /// What a tier computes with some threads.
   func computed(_ tier: KernelTier, threads: Int) throws -> (bytes: [Int8], floats: [Float]) {
+    let convolution = layer(tier, threads: threads)
+    try PackedWeights.pack([convolution.packed])
+    let scratch = KernelMemory(byteCount: convolution.scratchByteCount) { _ in }
+    let pool = ThreadPool(threads: threads)
+    return withBuffers { convolution.run($0, scratch: scratch.address, pool: pool) }
+  }
+
+  /// - Parameter origin: of the weights, which others of it share.
+  func layer(_ tier: KernelTier, threads: Int, origin: WeightOrigin? = nil) -> IntegerConvolution {
     let part = ConvolutionPart(
       window: window, residualStride: residualStride, tapPixels: pixels, tapChannels: channels)
-    let convolution = IntegerConvolution(
+    return IntegerConvolution(
       tier: tier, threads: threads, parts: [part], channels: [filters], pad: pad, biases: biases,
-      epilogue: epilogue
+      epilogue: epilogue, origin: origin
     ) { [weights, filters, k] (_, pack) throws(ModelError) in
       // Weights of some threads come element by element.
       if threads > 1 {
@@ -204,26 +213,45 @@ private struct Problem {
         weights.withUnsafeBufferPointer { pack(0, 0, WeightRows($0, channels: filters)) }
       }
     }
-    try PackedWeights.pack([convolution.packed])
-    let scratch = KernelMemory(byteCount: convolution.scratchByteCount) { _ in }
+  }
+
+  /// The outputs that `run` writes.
+  func withBuffers(
+    _ run: (IntegerConvolution.Buffers) -> Void
+  ) -> (bytes: [Int8], floats: [Float]) {
     var bytes = [Int8](repeating: 85, count: outputCount)
     var floats = [Float](repeating: 85, count: outputCount)
-    let pool = ThreadPool(threads: threads)
     let isInteger = epilogue.outputByteCount == 1
     let residual = residual.map { KernelMemory($0) } ?? residualFloats.map { KernelMemory($0) }
     let bias = rowBias.map { KernelMemory($0) }
     bytes.withUnsafeMutableBytes { bytes in
       floats.withUnsafeMutableBytes { floats in
-        guard let output = isInteger ? bytes.baseAddress : floats.baseAddress else { return }
-        convolution.run(
-          input: input, output: output, integers: bytes.bindMemory(to: Int8.self).baseAddress,
-          residual: residual.map { UnsafeRawPointer($0.address) },
-          rowBias: bias?.elements(of: Int32.self),
-          scratch: scratch.address, pool: pool)
+        input.withUnsafeBufferPointer { input in
+          guard let output = isInteger ? bytes.baseAddress : floats.baseAddress,
+            let x = input.baseAddress
+          else { return }
+          run(
+            IntegerConvolution.Buffers(
+              input: x, output: output, integers: bytes.bindMemory(to: Int8.self).baseAddress,
+              residual: residual.map { UnsafeRawPointer($0.address) },
+              rowBias: bias?.elements(of: Int32.self)))
+        }
       }
     }
     withExtendedLifetime((residual, bias)) {}
     return (bytes, floats)
+  }
+
+  /// A layer with the same weights, whose float32 output may be this one's residual.
+  var addend: Problem {
+    var other = self
+    other.input.reverse()
+    other.pad = ~pad
+    other.window.outputStride = residualStride
+    other.rowBias = nil
+    (other.residual, other.residualFloats) = (nil, nil)
+    other.epilogue = KernelEpilogue(multipliers: epilogue.multipliers.reversed(), output: .float32)
+    return other
   }
 }
 
@@ -240,6 +268,37 @@ private struct Problem {
           let isExact = computed == expected
           #expect(isExact, "\(tier), seed \(seed), \(threads) threads")
         }
+      }
+    }
+  }
+
+  @Test(arguments: KernelTier.available)
+  func aLayerThatAddsAnotherOfTheSameWeightsRunsWithIt(tier: KernelTier) throws {
+    for seed in 0...48 {
+      var problem = Problem(seed: seed, pattern: .random, rows: seed == 48 ? 420 : nil)
+      let addend = problem.addend
+      problem.residual = nil
+      problem.residualFloats = addend.expected().floats
+      problem.epilogue.residual = .float32
+      let expected = problem.expected()
+      let origin = WeightOrigin(
+        Tensor(try Shape([problem.filters, problem.k]), problem.weights), form: [])
+      for threads in [1, 3] {
+        let layer = problem.layer(tier, threads: threads, origin: origin)
+        let first = addend.layer(tier, threads: threads, origin: origin)
+        #expect(first.canRun(with: layer))
+        try PackedWeights.pack([first.packed, layer.packed])
+        let scratch = KernelMemory(byteCount: 2 * first.scratchByteCount) { _ in }
+        let pool = ThreadPool(threads: threads)
+        let computed = problem.withBuffers { own in
+          var own = own
+          _ = addend.withBuffers { other in
+            own.residual = UnsafeRawPointer(other.output)
+            first.run(other, with: (layer, own), scratch: scratch.address, pool: pool)
+          }
+        }
+        let isExact = computed == expected
+        #expect(isExact, "seed \(seed), \(threads) threads")
       }
     }
   }
@@ -275,8 +334,14 @@ private struct Problem {
     for (layer, form) in zip(layers, forms) {
       let scratch = KernelMemory(byteCount: layer.scratchByteCount) { _ in }
       var y = [Float](repeating: 0, count: channels)
-      layer.run(
-        input: x, output: &y, residual: nil, scratch: scratch.address, pool: ThreadPool(threads: 1))
+      y.withUnsafeMutableBytes { y in
+        x.withUnsafeBufferPointer { x in
+          guard let input = x.baseAddress, let output = y.baseAddress else { return }
+          layer.run(
+            IntegerConvolution.Buffers(input: input, output: output), scratch: scratch.address,
+            pool: ThreadPool(threads: 1))
+        }
+      }
       let expected = (0..<channels).map { c in
         (0..<depth).reduce(form.biases?[c] ?? 0) {
           $0 + (Int32(x[$1]) - Int32(form.pad)) * Int32(values[c * depth + $1])

@@ -59,6 +59,9 @@ private func quantized(wide: Set<String>) throws -> (graph: Graph, record: Quant
   var runner = ModelRunner(graph)
   let x = try noise(7)
   #expect(try runner.run([x]) == ReferenceExecutor(graph).run([x]))
+  #expect(graph.nodes.count { $0.op is Convolution } == 3)
+  let steps = try runner.profile([x]).filter { $0.operatorName == "Conv" }
+  #expect(steps.map(\.name) == ["a", "b"], "both halves read weights once")
 }
 
 @Test func wideLayersMultiplyIntegersOnly() throws {

@@ -54,6 +54,9 @@ typedef struct ck_conv_s8 {
   void *_Nonnull output;        /* int8_t or float: position (0, 0, 0), channel 0 */
   ptrdiff_t residual_stride[3]; /* as window.out_stride, for the residual */
   ck_epilogue epilogue;
+  /* Another call with the same weights and a window of the same sizes, steps, taps and input strides, or NULL. It is computed with this one,
+   * so that weights are read once where memory is what takes time; the residual of an output may be this call's output there. */
+  const struct ck_conv_s8 *_Nullable second;
 } ck_conv_s8;
 
 /* Epilogue of a float convolution: + bias, + residual, activation. Arrays have one entry for each output channel. */
@@ -98,8 +101,8 @@ typedef struct ck_depthwise_s8 {
 /* Bytes that conv_s8_pack or conv_f32_pack writes for `channels` output channels of `taps` taps that read `run` elements each. */
 typedef size_t (*ck_conv_packed_size_fn)(size_t channels, size_t taps, size_t run);
 
-/* Bytes of scratch that one conv_s8 or conv_f32 call over `window` needs, whose weights have `channels` output channels. Each concurrent
- * call needs its own. */
+/* Bytes of scratch that one conv_s8 or conv_f32 call over `window` needs, whose weights have `channels` output channels; twice as many
+ * with a second one. Each concurrent call needs its own. */
 typedef size_t (*ck_conv_scratch_size_fn)(const ck_window *_Nonnull window, size_t tap_pixels, size_t tap_channels, size_t channels);
 
 /* Where weights lie before they are packed: element i < taps * run of channel c is w[c * channel_step + i * step]. One of the steps is 1.

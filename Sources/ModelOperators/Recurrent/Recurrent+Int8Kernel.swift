@@ -182,8 +182,10 @@ private struct GateProduct: Sendable {
     scratch: UnsafeMutableRawPointer, pool: ThreadPool
   ) {
     convolution.run(
-      parts: directions, input: x, output: UnsafeMutableRawPointer(y),
-      residual: bias.map { UnsafeRawPointer($0.address) }, scratch: scratch, pool: pool)
+      parts: directions,
+      IntegerConvolution.Buffers(
+        input: x, output: UnsafeMutableRawPointer(y),
+        residual: bias.map { UnsafeRawPointer($0.address) }), scratch: scratch, pool: pool)
   }
 }
 

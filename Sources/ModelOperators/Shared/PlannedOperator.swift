@@ -108,6 +108,8 @@ package struct PlannedKernel: Sendable {
   package var packed: [PackedWeights]
   /// Constant operands that are part of ``packed`` and are not read by ``run``.
   package var packedOperands: [Int]
+  /// The layer that this kernel is, if it may run with another of the same weights.
+  var integerLayer: IntegerLayerKernel?
   package let run: @Sendable (KernelFrame) throws(ModelError) -> Void
 
   /// A kernel whose operands and outputs are all row-major unless said otherwise.

@@ -79,18 +79,87 @@ extension PlannedKernel {
 
   /// A layer's kernel: image or rows in, image or rows out, residual (operand 3) like the output, as are the integers beside it.
   init(_ convolution: IntegerConvolution, layout: Layout, keepsReal: Bool) {
+    self.init(IntegerLayerKernel(convolution: convolution, layout: layout, keepsReal: keepsReal))
+  }
+
+  private init(_ layer: IntegerLayerKernel) {
+    let convolution = layer.convolution
     self.init(
-      operandLayouts: [layout, .rowMajor, .rowMajor, layout, .rowMajor],
-      outputLayouts: keepsReal ? [layout, layout] : [layout],
+      operandLayouts: layer.operandLayouts, outputLayouts: layer.outputLayouts,
       scratchByteCount: convolution.scratchByteCount,
       multiplyAccumulates: convolution.multiplyAccumulates, packed: [convolution.packed],
       packedOperands: [1]
     ) { (frame) throws(ModelError) in
       convolution.run(
-        input: frame.input(0, as: Int8.self), output: frame.outputs[0],
-        integers: keepsReal ? frame.output(1, as: Int8.self) : nil,
-        residual: frame.inputs.count > 3 ? frame.inputs[3] : nil, scratch: frame.scratch,
-        pool: frame.pool)
+        layer.buffers(frame, to: frame.outputs[0]), scratch: frame.scratch, pool: frame.pool)
     }
+    integerLayer = layer
+  }
+
+  /// The kernel of two layers with the same weights, the second of which adds what the first one makes: weights that do not stay
+  /// in cache are read once for both. Its operands are ``operands(_:addedBy:)``.
+  ///
+  /// - Parameter sumByteCount: of the first one's output.
+  /// - Returns: nil where they are not such layers.
+  package init?(_ first: PlannedKernel, addedBy second: PlannedKernel, sumByteCount: Int) {
+    guard let own = first.integerLayer, let other = second.integerLayer,
+      own.convolution.canRun(with: other.convolution)
+    else { return nil }
+    let sum = alignedByteCount(sumByteCount)
+    self.init(
+      operandLayouts: own.operandLayouts + other.operandLayouts,
+      outputLayouts: other.outputLayouts,
+      scratchByteCount: sum + 2 * first.scratchByteCount,
+      multiplyAccumulates: first.multiplyAccumulates + second.multiplyAccumulates,
+      packed: first.packed + second.packed,
+      packedOperands: first.packedOperands
+        + second.packedOperands.map { IntegerLayerKernel.operandCount + $0 }
+    ) { (frame) throws(ModelError) in
+      own.convolution.run(
+        own.buffers(frame, to: frame.scratch),
+        with: (
+          other.convolution,
+          other.buffers(
+            frame, from: IntegerLayerKernel.operandCount, residual: frame.scratch,
+            to: frame.outputs[0])
+        ), scratch: frame.scratch + sum, pool: frame.pool)
+    }
+  }
+
+  /// The operands of two layers as their common kernel takes them.
+  package static func operands<Value>(_ first: [Value?], addedBy second: [Value?]) -> [Value?] {
+    let count = IntegerLayerKernel.operandCount
+    let none = [Value?](repeating: nil, count: count)
+    var second = second
+    second[IntegerLayerKernel.residual] = nil
+    return first + none.dropFirst(first.count) + second
+  }
+}
+
+/// The kernel of a layer with weights: operands are the image or rows, weights, biases, a residual and slopes.
+package struct IntegerLayerKernel: Sendable {
+  let convolution: IntegerConvolution
+  let layout: Layout
+  let keepsReal: Bool
+
+  static let operandCount = 5
+  /// The place of the residual.
+  static let residual = 3
+
+  var operandLayouts: [Layout] { [layout, .rowMajor, .rowMajor, layout, .rowMajor] }
+  var outputLayouts: [Layout] { keepsReal ? [layout, layout] : [layout] }
+
+  /// - Parameters:
+  ///   - first: place of its first operand.
+  ///   - residual: in place of the operand.
+  func buffers(
+    _ frame: KernelFrame, from first: Int = 0, residual: UnsafeRawPointer? = nil,
+    to output: UnsafeMutableRawPointer
+  ) -> IntegerConvolution.Buffers {
+    let place = first + IntegerLayerKernel.residual
+    return IntegerConvolution.Buffers(
+      input: frame.input(first, as: Int8.self), output: output,
+      integers: keepsReal ? frame.output(1, as: Int8.self) : nil,
+      residual: residual ?? (place < frame.inputs.count ? frame.inputs[place] : nil))
   }
 }
