@@ -146,10 +146,25 @@ CK_INLINE CK_FN(lane_sums) CK_FN(lane_dot)(CK_FN(lane_sums) sum, CK_FN(lane_sums
 
 #define CK_OWN_EPILOGUE
 
+/* What a residual is made of. */
+typedef enum CK_FN(residual) { CK_FN(no_residual), CK_FN(residual_s8), CK_FN(residual_f32) } CK_FN(residual);
+
+/* t and the residual of its channels, the first of which is the element `place` of all. */
+CK_INLINE __m512 CK_FN(add_residual)(const CK_FN(residual) kind, __m512 t, const void *residual, ptrdiff_t place, __mmask16 lanes,
+                                     __m512i zero, __m512 multiplier) {
+  if (kind == CK_FN(residual_f32)) {
+    return _mm512_add_ps(t, _mm512_maskz_loadu_ps(lanes, (const float *)residual + place));
+  } else if (kind == CK_FN(residual_s8)) {
+    __m512i added = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, (const int8_t *)residual + place));
+    return _mm512_add_ps(t, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(added, zero)), multiplier));
+  }
+  return t;
+}
+
 /* Int8 outputs of up to 32 channels; what does not change within the call is settled when this is compiled. */
-CK_INLINE void CK_FN(epilogue_rows)(const ck_activation activation, const int has_residual, const ck_epilogue *e, size_t rows,
+CK_INLINE void CK_FN(epilogue_rows)(const ck_activation activation, const CK_FN(residual) kind, const ck_epilogue *e, size_t rows,
                                     size_t count, const int32_t *acc, const float *multiplier, const float *slope,
-                                    const int8_t *residual, ptrdiff_t residual_step, int8_t *output, ptrdiff_t output_step) {
+                                    const void *residual, ptrdiff_t residual_step, int8_t *output, ptrdiff_t output_step) {
   const __m512 low = _mm512_set1_ps((float)(e->clamp.low - e->clamp.zero));
   const __m512 high = _mm512_set1_ps((float)(e->clamp.high - e->clamp.zero));
   const __m512i zero = _mm512_set1_epi32(e->clamp.zero), residual_zero = _mm512_set1_epi32(e->residual_zero);
@@ -159,17 +174,12 @@ CK_INLINE void CK_FN(epilogue_rows)(const ck_activation activation, const int ha
     const __mmask16 lanes = (__mmask16)(count - c < 16 ? (1u << (count - c)) - 1u : 0xffffu);
     const __m512 m = _mm512_maskz_loadu_ps(lanes, multiplier + c);
     const __m512 slopes = activation == CK_ACTIVATION_LEAKY ? _mm512_maskz_loadu_ps(lanes, slope + c) : nothing;
-    const int8_t *from = residual + c;
     int8_t *to = output + c;
     for (size_t r = 0; r < rows; r++, to += output_step) {
       __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(acc + r * CK_CHANNEL_BLOCK + c)), m);
-      if (has_residual) {
-        __m512i added = _mm512_sub_epi32(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, from)), residual_zero);
-        t = _mm512_add_ps(t, _mm512_mul_ps(_mm512_cvtepi32_ps(added), residual_multiplier));
-        from += residual_step;
-      }
+      t = CK_FN(add_residual)(kind, t, residual, (ptrdiff_t)r * residual_step + (ptrdiff_t)c, lanes, residual_zero, residual_multiplier);
       if (activation == CK_ACTIVATION_RELU) {
-        t = _mm512_max_ps(t, nothing);
+        t = _mm512_max_ps(nothing, t);
       } else if (activation == CK_ACTIVATION_LEAKY) {
         t = _mm512_mask_mul_ps(t, _mm512_cmp_ps_mask(t, nothing, _CMP_LT_OQ), t, slopes);
       }
@@ -181,8 +191,8 @@ CK_INLINE void CK_FN(epilogue_rows)(const ck_activation activation, const int ha
 }
 
 /* The same for float32 outputs, which a residual of floats is added to as it is, and for their integers if there are any. */
-CK_INLINE void CK_FN(epilogue_floats)(const ck_activation activation, const int has_residual, const int is_float, const ck_epilogue *e,
-                                      size_t rows, size_t count, const int32_t *acc, const float *multiplier, const float *slope,
+CK_INLINE void CK_FN(epilogue_floats)(const ck_activation activation, const CK_FN(residual) kind, const ck_epilogue *e, size_t rows,
+                                      size_t count, const int32_t *acc, const float *multiplier, const float *slope,
                                       const void *residual, ptrdiff_t residual_step, float *output, int8_t *integers,
                                       ptrdiff_t output_step) {
   const __m512 low = _mm512_set1_ps((float)(e->clamp.low - e->clamp.zero));
@@ -196,14 +206,7 @@ CK_INLINE void CK_FN(epilogue_floats)(const ck_activation activation, const int 
     const __m512 slopes = activation == CK_ACTIVATION_LEAKY ? _mm512_maskz_loadu_ps(lanes, slope + c) : nothing;
     for (size_t r = 0; r < rows; r++) {
       __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(acc + r * CK_CHANNEL_BLOCK + c)), m);
-      const ptrdiff_t from = (ptrdiff_t)r * residual_step + (ptrdiff_t)c;
-      if (has_residual && is_float) {
-        t = _mm512_add_ps(t, _mm512_maskz_loadu_ps(lanes, (const float *)residual + from));
-      } else if (has_residual) {
-        __m512i added = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, (const int8_t *)residual + from));
-        added = _mm512_sub_epi32(added, residual_zero);
-        t = _mm512_add_ps(t, _mm512_mul_ps(_mm512_cvtepi32_ps(added), residual_multiplier));
-      }
+      t = CK_FN(add_residual)(kind, t, residual, (ptrdiff_t)r * residual_step + (ptrdiff_t)c, lanes, residual_zero, residual_multiplier);
       if (activation == CK_ACTIVATION_RELU) {
         t = _mm512_max_ps(nothing, t);
       } else if (activation == CK_ACTIVATION_LEAKY) {
@@ -230,10 +233,10 @@ CK_INLINE __m512i CK_FN(narrow)(const __m512i v[4], __m512i zero) {
 /* The same for `halves` times 16 channels of as many rows as make groups of four vectors; returns their number. Saturation does what
  * clamping to -128 and to 127 would, so `floor` is looked at only if it is above, and the upper limit only if it is below or
  * a value may be too great for an int32. */
-CK_INLINE size_t CK_FN(epilogue_groups)(const ck_activation activation, const int has_residual, const int has_scale,
+CK_INLINE size_t CK_FN(epilogue_groups)(const ck_activation activation, const CK_FN(residual) kind, const int has_scale,
                                         const size_t halves, const int has_floor, const int has_ceiling, const ck_epilogue *e,
                                         size_t rows, const int32_t *acc,
-                                        const float *multiplier, const float *slope, const int8_t *residual,
+                                        const float *multiplier, const float *slope, const void *residual,
                                         ptrdiff_t residual_step, int8_t *output, ptrdiff_t output_step, float floor) {
   const __m512 low = _mm512_set1_ps(floor), high = _mm512_set1_ps((float)(e->clamp.high - e->clamp.zero));
   const __m512i zero = _mm512_set1_epi16((short)e->clamp.zero), residual_zero = _mm512_set1_epi32(e->residual_zero);
@@ -251,12 +254,11 @@ CK_INLINE size_t CK_FN(epilogue_groups)(const ck_activation activation, const in
     for (size_t i = 0; i < 4; i++) {
       size_t r = i / halves, h = i % halves;
       __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(acc + r * CK_CHANNEL_BLOCK + h * 16)), m[h]);
-      if (has_residual) {
-        const int8_t *from = residual + (ptrdiff_t)(done + r) * residual_step + h * 16;
-        __m512i added = _mm512_sub_epi32(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)from)), residual_zero);
-        t = _mm512_add_ps(t, _mm512_mul_ps(_mm512_cvtepi32_ps(added), residual_multiplier));
-      }
-      if (activation == CK_ACTIVATION_LEAKY) {
+      t = CK_FN(add_residual)(kind, t, residual, (ptrdiff_t)(done + r) * residual_step + (ptrdiff_t)(h * 16), 0xffff, residual_zero,
+                              residual_multiplier);
+      if (activation == CK_ACTIVATION_RELU && kind == CK_FN(residual_f32)) {
+        t = _mm512_max_ps(nothing, t);
+      } else if (activation == CK_ACTIVATION_LEAKY) {
         t = _mm512_mask_mul_ps(t, _mm512_cmp_ps_mask(t, nothing, _CMP_LT_OQ), t, slopes[h]);
       }
       if (has_scale) {
@@ -283,7 +285,7 @@ CK_INLINE size_t CK_FN(epilogue_groups)(const ck_activation activation, const in
 }
 
 /* Whether a value has to be clamped from above before it is an int32: sums are at most 2^31. */
-CK_INLINE int CK_FN(has_ceiling)(const ck_activation activation, const int has_residual, const size_t halves, const ck_epilogue *e,
+CK_INLINE int CK_FN(has_ceiling)(const ck_activation activation, const CK_FN(residual) kind, const size_t halves, const ck_epilogue *e,
                                  const float *multiplier, const float *slope) {
   const __m512 most = _mm512_set1_ps(0.5f), steepest = _mm512_set1_ps(1.0f);
   __mmask16 beyond = 0;
@@ -293,21 +295,24 @@ CK_INLINE int CK_FN(has_ceiling)(const ck_activation activation, const int has_r
       beyond |= _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_loadu_ps(slope + h * 16)), steepest, _CMP_NLE_UQ);
     }
   }
-  return beyond || e->clamp.high < 127 || (has_residual && !(__builtin_fabsf(e->residual_multiplier) < 0x1p20f));
+  return beyond || e->clamp.high < 127 || kind == CK_FN(residual_f32) ||
+         (kind == CK_FN(residual_s8) && !(__builtin_fabsf(e->residual_multiplier) < 0x1p20f));
 }
 
-CK_INLINE void CK_FN(epilogue_of)(const ck_activation activation, const int has_residual, const int has_scale,
+CK_INLINE void CK_FN(epilogue_of)(const ck_activation activation, const CK_FN(residual) kind, const int has_scale,
                                   const ck_epilogue *e, size_t rows, size_t count, const int32_t *acc, const float *multiplier, const float *slope,
-                                  const int8_t *residual, ptrdiff_t residual_step, int8_t *output, ptrdiff_t output_step) {
+                                  const void *residual, ptrdiff_t residual_step, int8_t *output, ptrdiff_t output_step) {
   float floor = (float)(e->clamp.low - e->clamp.zero);
-  floor = activation == CK_ACTIVATION_RELU && floor < 0.0f ? 0.0f : floor;
-  const int has_floor = floor > (float)(-128 - e->clamp.zero);
+  /* A residual of floats may make something that is no number, which becomes the least and not 0. */
+  const int is_number = kind != CK_FN(residual_f32);
+  floor = activation == CK_ACTIVATION_RELU && is_number && floor < 0.0f ? 0.0f : floor;
+  const int has_floor = !is_number || floor > (float)(-128 - e->clamp.zero);
   size_t done = 0;
 #define CK_GROUPS(halves, has_floor, has_ceiling) \
-  CK_FN(epilogue_groups)(activation, has_residual, has_scale, halves, has_floor, has_ceiling, e, rows, acc, multiplier, slope, residual, \
+  CK_FN(epilogue_groups)(activation, kind, has_scale, halves, has_floor, has_ceiling, e, rows, acc, multiplier, slope, residual, \
                          residual_step, output, output_step, floor)
 #define CK_LIMITED_GROUPS(halves) \
-  has_scale || CK_FN(has_ceiling)(activation, has_residual, halves, e, multiplier, slope) \
+  has_scale || CK_FN(has_ceiling)(activation, kind, halves, e, multiplier, slope) \
       ? has_floor ? CK_GROUPS(halves, 1, 1) : CK_GROUPS(halves, 0, 1) \
       : has_floor ? CK_GROUPS(halves, 1, 0) : CK_GROUPS(halves, 0, 0)
   if (count == 32) {
@@ -318,40 +323,34 @@ CK_INLINE void CK_FN(epilogue_of)(const ck_activation activation, const int has_
 #undef CK_LIMITED_GROUPS
 #undef CK_GROUPS
   if (done < rows) {
-    CK_FN(epilogue_rows)(activation, has_residual, e, rows - done, count, acc + done * CK_CHANNEL_BLOCK, multiplier, slope,
-                         residual + (ptrdiff_t)done * residual_step, residual_step, output + (ptrdiff_t)done * output_step,
+    const ptrdiff_t from = (ptrdiff_t)done * residual_step * (kind == CK_FN(residual_f32) ? (ptrdiff_t)sizeof(float) : 1);
+    CK_FN(epilogue_rows)(activation, kind, e, rows - done, count, acc + done * CK_CHANNEL_BLOCK, multiplier, slope,
+                         (const char *)residual + from, residual_step, output + (ptrdiff_t)done * output_step,
                          output_step);
   }
 }
 
-#define CK_EPILOGUE_RUN(activation, has_scale) \
-  if (residual) { \
-    CK_FN(epilogue_of)(activation, 1, has_scale, e, rows, count, acc, multiplier, slope, residual, residual_step, output, output_step); \
+#define CK_EPILOGUE_RUN(activation, kind, has_scale) \
+  CK_FN(epilogue_of)(activation, kind, has_scale, e, rows, count, acc, multiplier, slope, residual, residual_step, output, output_step)
+
+#define CK_SCALED_RUN(activation, kind) \
+  if (e->inverse_scale == 1.0f) { \
+    CK_EPILOGUE_RUN(activation, kind, 0); \
   } else { \
-    CK_FN(epilogue_of)(activation, 0, has_scale, e, rows, count, acc, multiplier, slope, output, 0, output, output_step); \
+    CK_EPILOGUE_RUN(activation, kind, 1); \
   }
 
-#define CK_EPILOGUE_CASE(activation) \
-  case activation: \
-    if (e->inverse_scale == 1.0f) { \
-      CK_EPILOGUE_RUN(activation, 0) \
-    } else { \
-      CK_EPILOGUE_RUN(activation, 1) \
-    } \
-    break;
+#define CK_FLOATS_RUN(activation, kind) \
+  CK_FN(epilogue_floats)(activation, kind, e, rows, count, acc, multiplier, slope, residual, residual_step, output, integers, output_step);
 
-#define CK_FLOATS_RUN(activation, has_residual, is_float) \
-  CK_FN(epilogue_floats)(activation, has_residual, is_float, e, rows, count, acc, multiplier, slope, residual, residual_step, output, \
-                         integers, output_step);
-
-#define CK_FLOATS_CASE(activation) \
+#define CK_EPILOGUE_CASE(activation, run) \
   case activation: \
     if (!residual) { \
-      CK_FLOATS_RUN(activation, 0, 0) \
+      run(activation, CK_FN(no_residual)) \
     } else if (e->residual_type == CK_ELEMENT_F32) { \
-      CK_FLOATS_RUN(activation, 1, 1) \
+      run(activation, CK_FN(residual_f32)) \
     } else { \
-      CK_FLOATS_RUN(activation, 1, 0) \
+      run(activation, CK_FN(residual_s8)) \
     } \
     break;
 
@@ -360,20 +359,18 @@ static int CK_FN(own_epilogue)(const ck_epilogue *e, size_t rows, size_t count, 
                                ptrdiff_t output_step) {
   if (e->output_type == CK_ELEMENT_F32) {
     switch (e->activation) {
-      CK_FLOATS_CASE(CK_ACTIVATION_NONE)
-      CK_FLOATS_CASE(CK_ACTIVATION_RELU)
-      CK_FLOATS_CASE(CK_ACTIVATION_LEAKY)
+      CK_EPILOGUE_CASE(CK_ACTIVATION_NONE, CK_FLOATS_RUN)
+      CK_EPILOGUE_CASE(CK_ACTIVATION_RELU, CK_FLOATS_RUN)
+      CK_EPILOGUE_CASE(CK_ACTIVATION_LEAKY, CK_FLOATS_RUN)
     default:
       return 0;
     }
-  } else if (residual && e->residual_type != CK_ELEMENT_S8) {
-    return 0;
   } else {
     integers = output;
     switch (e->activation) {
-      CK_EPILOGUE_CASE(CK_ACTIVATION_NONE)
-      CK_EPILOGUE_CASE(CK_ACTIVATION_RELU)
-      CK_EPILOGUE_CASE(CK_ACTIVATION_LEAKY)
+      CK_EPILOGUE_CASE(CK_ACTIVATION_NONE, CK_SCALED_RUN)
+      CK_EPILOGUE_CASE(CK_ACTIVATION_RELU, CK_SCALED_RUN)
+      CK_EPILOGUE_CASE(CK_ACTIVATION_LEAKY, CK_SCALED_RUN)
     default:
       return 0;
     }
@@ -384,9 +381,9 @@ static int CK_FN(own_epilogue)(const ck_epilogue *e, size_t rows, size_t count, 
   return 1;
 }
 
-#undef CK_FLOATS_CASE
-#undef CK_FLOATS_RUN
 #undef CK_EPILOGUE_CASE
+#undef CK_FLOATS_RUN
+#undef CK_SCALED_RUN
 #undef CK_EPILOGUE_RUN
 
 #define CK_OWN_WEIGHTS
