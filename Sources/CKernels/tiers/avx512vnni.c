@@ -47,12 +47,14 @@ CK_INLINE __m512i CK_FN(broadcast)(const uint8_t *x) {
   return _mm512_set1_epi32(group);
 }
 
-/* `rows` rows by `halves` times 16 channels; `chains` accumulators for each, over interleaved groups of k, hide latency when rows
- * are few. */
+/* `rows` rows by `halves` times 16 channels, those above two in a panel `more` bytes later; `chains` accumulators for each, over
+ * interleaved groups of k, hide latency when rows are few. */
 CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const size_t chains, const ck_segments *segments,
-                                const uint8_t *x, size_t x_stride, const int8_t *w, const int32_t *start, int32_t *acc) {
+                                const uint8_t *x, size_t x_stride, const int8_t *w, size_t more, const int32_t *start,
+                                int32_t *const acc[2]) {
   const size_t group = CK_CHANNEL_BLOCK * CK_K_UNIT;
-  __m512i a[CK_ROWS][2][4];
+  const size_t places[4] = {0, 64, more, more + 64};
+  __m512i a[CK_ROWS][4][4];
   const uint8_t *fetch = segments->fetch;
   for (size_t r = 0; r < rows; r++) {
     for (size_t h = 0; h < halves; h++) {
@@ -70,13 +72,15 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const si
       fetch = ck_fetch(fetch, ck_fetch_groups * segments->fetch_step);
       for (; i < next; i += chains * CK_K_UNIT, w += chains * group) {
         for (size_t c = 0; c < chains; c++) {
-          __m512i w0 = _mm512_load_si512(w + c * group);
-          __m512i w1 = halves > 1 ? _mm512_load_si512(w + c * group + 64) : w0;
+          __m512i weights[4];
+          for (size_t h = 0; h < halves; h++) {
+            weights[h] = _mm512_load_si512(w + c * group + places[h]);
+          }
+#pragma clang loop unroll(full)
           for (size_t r = 0; r < rows; r++) {
             __m512i value = CK_FN(broadcast)(run + r * x_stride + i + c * CK_K_UNIT);
-            a[r][0][c] = _mm512_dpbusd_epi32(a[r][0][c], value, w0);
-            if (halves > 1) {
-              a[r][1][c] = _mm512_dpbusd_epi32(a[r][1][c], value, w1);
+            for (size_t h = 0; h < halves; h++) {
+              a[r][h][c] = _mm512_dpbusd_epi32(a[r][h][c], value, weights[h]);
             }
           }
         }
@@ -86,7 +90,7 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const si
       for (size_t r = 0; r < rows; r++) {
         __m512i value = CK_FN(broadcast)(run + r * x_stride + i);
         for (size_t h = 0; h < halves; h++) {
-          a[r][h][0] = _mm512_dpbusd_epi32(a[r][h][0], value, _mm512_load_si512(w + h * 64));
+          a[r][h][0] = _mm512_dpbusd_epi32(a[r][h][0], value, _mm512_load_si512(w + places[h]));
         }
       }
     }
@@ -97,7 +101,7 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const si
       for (size_t c = 1; c < chains; c++) {
         sum = _mm512_add_epi32(sum, a[r][h][c]);
       }
-      _mm512_store_si512(acc + r * CK_CHANNEL_BLOCK + h * 16, sum);
+      _mm512_store_si512(acc[h / 2] + r * CK_CHANNEL_BLOCK + h % 2 * 16, sum);
     }
   }
 }
@@ -105,9 +109,9 @@ CK_INLINE void CK_FN(tile_rows)(const size_t rows, const size_t halves, const si
 #define CK_TILE_CASE(rows, chains) \
   case rows: \
     if (wide) { \
-      CK_FN(tile_rows)(rows, 2, chains, segments, x, x_stride, w, start, acc); \
+      CK_FN(tile_rows)(rows, 2, chains, segments, x, x_stride, w, 0, start, &acc); \
     } else { \
-      CK_FN(tile_rows)(rows, 1, chains, segments, x, x_stride, w, start, acc); \
+      CK_FN(tile_rows)(rows, 1, chains, segments, x, x_stride, w, 0, start, &acc); \
     } \
     break;
 
@@ -126,6 +130,39 @@ static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, cons
     CK_TILE_CASE(10, 1)
     CK_TILE_CASE(11, 1)
     CK_TILE_CASE(12, 1)
+  }
+}
+
+#undef CK_TILE_CASE
+
+#define CK_WIDE_TILE
+
+#define CK_TILE_CASE(rows, chains) \
+  case rows: \
+    if (wide) { \
+      CK_FN(tile_rows)(rows, 4, chains, segments, x, x_stride, w, more, start, sums); \
+    } else { \
+      CK_FN(tile_rows)(rows, 3, chains, segments, x, x_stride, w, more, start, sums); \
+    } \
+    break;
+
+/* In two parts of the rows, for which registers suffice: each activation is loaded once for up to four vectors of channels, and loads, not
+ * products, are what limits tiles of two. */
+static void CK_FN(wide_tile)(size_t rows, int wide, const ck_segments *given, const uint8_t *x, size_t x_stride, const int8_t *w,
+                             size_t more, const int32_t *start, int32_t acc[2][CK_ROWS * CK_CHANNEL_BLOCK]) {
+  ck_segments own = *given;
+  const ck_segments *segments = &own;
+  for (size_t done = 0, take; done < rows; done += take, own.fetch_step = 0, x += take * x_stride) {
+    take = done == 0 ? (rows + 1) / 2 : rows - done;
+    int32_t *const sums[2] = {acc[0] + done * CK_CHANNEL_BLOCK, acc[1] + done * CK_CHANNEL_BLOCK};
+    switch (take) {
+      CK_TILE_CASE(1, 2)
+      CK_TILE_CASE(2, 2)
+      CK_TILE_CASE(3, 1)
+      CK_TILE_CASE(4, 1)
+      CK_TILE_CASE(5, 1)
+      CK_TILE_CASE(6, 1)
+    }
   }
 }
 
