@@ -149,7 +149,7 @@ static void CK_FN(tile)(size_t rows, int wide, const ck_segments *segments, cons
 /* In two parts of the rows, for which registers suffice: each activation is loaded once for up to four vectors of channels, and loads, not
  * products, are what limits tiles of two. */
 static void CK_FN(wide_tile)(size_t rows, int wide, const ck_segments *given, const uint8_t *x, size_t x_stride, const int8_t *w,
-                             size_t more, const int32_t *start, int32_t acc[2][CK_ROWS * CK_CHANNEL_BLOCK]) {
+                             size_t more, const int32_t *start, int32_t *const acc[2]) {
   ck_segments own = *given;
   const ck_segments *segments = &own;
   for (size_t done = 0, take; done < rows; done += take, own.fetch_step = 0, x += take * x_stride) {
