@@ -33,7 +33,8 @@ private struct Problem {
     channels = samples.integer(1...(isProduct ? 300 : isLong ? 20 : 40))
     filters =
       isLong
-      ? samples.integer(1...9) : samples.pick([1, 2, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 80, 96])
+      ? samples.integer(1...9)
+      : samples.pick([1, 2, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 80, 96])
     if rows != nil { (channels, filters) = (500, 17) }
     let extra = rows != nil ? 0 : samples.integer(0...2)
     let width =
