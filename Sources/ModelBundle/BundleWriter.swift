@@ -15,6 +15,8 @@ package struct BundleWriter: Sendable {
   /// Tensors below this many bytes share sections.
   static let smallTensorBytes = 64 << 10
   static let sharedSectionBytes = 1 << 20
+  /// Whole numbers that a text of a graph has in place of a tensor's number.
+  static let mostSpelled = 8
 
   /// Puts the bundle at `path`, all or nothing.
   package func write(_ contents: BundleContents, to path: String) throws(ModelError) {
@@ -39,7 +41,8 @@ package struct BundleWriter: Sendable {
       numbers.scales = places
       for graph in named.graph.withInner {
         for value in graph.values {
-          guard let tensor = value.fact.constant else { continue }
+          guard let tensor = value.fact.constant, places.isEmpty || !Self.isSpelled(tensor)
+          else { continue }
           let isOwned = owned.contains(ObjectIdentifier(tensor.storage))
           numbers[tensor] = try table.number(
             tensor, group: isOwned ? bank : BundleContents.constantTensors)
@@ -73,6 +76,11 @@ package struct BundleWriter: Sendable {
     let (sections, entries) = try table.sections(from: first, isCoded: isCoded)
     let version = !places.isEmpty ? 5 : isCoded ? 3 : contents.join == nil ? 1 : 2
     return try assemble(drafts + sections, entries, version: version)
+  }
+
+  /// Whether a constant is part of its graph's text (`B73`): a shape or an index is no longer there than the number of a tensor.
+  private static func isSpelled(_ tensor: Tensor) -> Bool {
+    tensor.element == .int64 && tensor.count <= mostSpelled
   }
 
   /// What tensors take of a bundle as a section of their own.
@@ -279,12 +287,12 @@ private struct TensorTable {
   }
 
   /// Tensors by what ``sections(from:isCoded:)`` puts together: neighbours, or, where sections are coded, those of one `kind`.
-  private func groups(_ kind: ((ElementType) -> String)?) -> [Group] {
+  private func groups(_ kind: ((_ number: Int) -> String)?) -> [Group] {
     var groups: [Group] = []
     var open: [String: Int] = [:]
     for (number, (tensor, name)) in tensors.enumerated() {
       let isSmall = tensor.byteCount < BundleWriter.smallTensorBytes
-      let key = kind.map { "\(name) \($0(tensor.element))" } ?? name
+      let key = kind.map { "\(name) \($0(number))" } ?? name
       if isSmall, let shared = open[key],
         groups[shared].byteCount + tensor.byteCount <= BundleWriter.sharedSectionBytes
       {
@@ -307,22 +315,44 @@ private struct TensorTable {
   private static func cost(_ groups: [Group]) throws(ModelError) -> Int {
     var cost = 0
     for group in groups where group.isShared && group.tensors[0].element.byteCount > 1 {
-      cost += try BundleWriter.storedByteCount(of: group.tensors) + entryByteCount
+      cost += try BundleWriter.storedByteCount(of: group.tensors) + sectionByteCount
     }
     return cost
   }
 
-  /// Of a section, about what its digest and lengths take of the header.
-  private static let entryByteCount = 48
+  /// About what digest and lengths of a section take of the header.
+  private static let sectionByteCount = 48
+
+  /// Whether each tensor is one of weights in which bytes come again so that, other than by how they are spread, it takes a section
+  /// less: a table of sines has few rows that nothing else says.
+  private func areRepeated() throws(ModelError) -> [Bool] {
+    try concurrently(tensors.count) { (number) throws(ModelError) in
+      let tensor = tensors[number].tensor
+      guard GroupCoder.canCode(tensor.element), tensor.byteCount < BundleWriter.smallTensorBytes
+      else { return false }
+      let repeated = try ZstdFrame.compress(tensor.bytes, SectionCoding.tensorEffort)
+      // The others share their states.
+      let states = 4 * WeightCoder.Turns.throughout.lanes
+      let spread = min(
+        try WeightCoder.encode([tensor], .throughout).count - states,
+        try GroupCoder.encode([tensor])?.count ?? .max)
+      return repeated.count + Self.sectionByteCount < spread
+    }
+  }
 
   /// Large tensors have a section of their own. Small ones of one group share one: neighbours, or, where sections are
   /// coded, those of one element type, or of as many bytes to an element where that is shorter.
   func sections(
     from first: Int, isCoded: Bool
   ) throws(ModelError) -> (drafts: [Draft], entries: [BundleHeader.Entry]) {
-    var groups = groups(isCoded ? { "\($0)" } : nil)
+    let areRepeated = isCoded ? try areRepeated() : []
+    var groups = groups(
+      isCoded ? { "\(self.tensors[$0].tensor.element) \(areRepeated[$0])" } : nil)
     if isCoded {
-      let joined = self.groups { $0.byteCount > 1 ? "\($0.byteCount)" : "\($0)" }
+      let joined = self.groups {
+        let element = self.tensors[$0].tensor.element
+        return element.byteCount > 1 ? "\(element.byteCount)" : "\(element) \(areRepeated[$0])"
+      }
       if joined.count < groups.count, try Self.cost(joined) < Self.cost(groups) { groups = joined }
     }
     var sections = [Int](repeating: 0, count: tensors.count)

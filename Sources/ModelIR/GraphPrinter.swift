@@ -36,9 +36,10 @@ struct GraphPrinter {
         }
       } else if let tensor = value.fact.constant {
         let head = "constant \(definition(id, name: labels[index])): \(stored(value.type)) = "
-        switch constants {
-        case .numbered(let numbers): add(head + "#\(numbers[tensor] ?? -1)")
-        default: add(head + TensorText.elements(tensor, limit: limit))
+        if case .numbered(let numbers) = constants, let number = numbers[tensor] {
+          add(head + "#\(number)")
+        } else {
+          add(head + TensorText.elements(tensor, limit: limit))
         }
       } else {
         add("input \(definition(id, name: labels[index])): \(type(value.type))")

@@ -18,7 +18,7 @@ package enum GraphText {
     case complete
     /// Lists of up to `limit` entries; longer ones end in `…`, which does not read back (`T14`).
     case elided(limit: Int)
-    /// The number of a tensor that is kept elsewhere, `#3` (`T13`).
+    /// The number of a tensor that is kept elsewhere, `#3` (`T13`), or every element of one that has none.
     case numbered(TensorNumbers)
   }
 

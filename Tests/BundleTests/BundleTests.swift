@@ -84,6 +84,38 @@ func expectSame(_ a: BundleContents, _ b: BundleContents) {
     expectSame(contents, try reader.contents(operators: Sample.operators))
   }
 
+  /// `B73`
+  @Test func shapesAreInTheText() throws {
+    let bytes = try Sample.writer(newestVersion: 5).bytes(of: try Sample.shaped())
+    let reader = try BundleReader(bytes: bytes)
+    #expect(reader.header.tensors.filter { $0.element == .int64 }.map(\.shape.count) == [9])
+    #expect(try reader.graphText().contains("int64[5] = fill 1\n"))
+    expectSame(try Sample.shaped(), try reader.contents(operators: Sample.operators))
+    let old = try BundleReader(bytes: try Sample.writer().bytes(of: try Sample.shaped()))
+    #expect(old.header.tensors.count { $0.element == .int64 } == 5)
+  }
+
+  /// A table of sines would otherwise spoil the coding of weights beside it, or its own (`B19`).
+  @Test func tablesOfRowsThatComeAgainAreApartFromWeights() throws {
+    var contents = try Sample.coded()
+    let before = try Sample.writer().bytes(of: contents).count
+    var graph = contents.graphs[0].graph
+    let shape = try Shape([64, 48])
+    let table = Tensor(
+      shape,
+      (0..<shape.count).map { Int8(127 * sin(Double($0 / 48) * pow(0.7, Double($0 % 48)))) },
+      quantization: QuantizationParameters(perChannel: [Float](repeating: 0.5, count: 64), axis: 0))
+    try graph.addOutput("table", graph.addConstant(table, named: "table"))
+    contents.graphs = [.init("main", graph)]
+    let bytes = try Sample.writer().bytes(of: contents)
+    let reader = try BundleReader(bytes: bytes)
+    let section = try #require(
+      reader.header.sections.first { $0.kind == .tensors && $0.byteCount == shape.count })
+    #expect(section.coding == .zstd)
+    #expect(bytes.count < before + section.storedByteCount + 128)
+    expectSame(contents, try reader.contents(operators: Sample.operators))
+  }
+
   @Test func goldensCanBeLeftOut() throws {
     let reader = try BundleReader(bytes: try Sample.writer().bytes(of: try Sample.contents()))
     let contents = try reader.contents(operators: Sample.operators, goldens: false)

@@ -169,16 +169,38 @@ struct PlainReader {
     var constants: [(name: String, type: String, tensor: StoredTensor)] = []
     for line in String(decoding: section.content, as: UTF8.self).split(separator: "\n")
     where line.hasPrefix("constant %") {
-      guard let equals = line.range(of: " = #", options: .backwards),
-        let number = Int(line[equals.upperBound...]), tensors.indices.contains(number),
+      guard let equals = line.range(of: " = ", options: .backwards),
         let colon = line[..<equals.lowerBound].range(of: ": ", options: .backwards)
-      else { throw Failure("T13: \(line)") }
+      else { throw Failure("T8: \(line)") }
       let type = try spelledOut(String(line[colon.upperBound..<equals.lowerBound]))
+      let tensor = try elements(line[equals.upperBound...], type)
       var name = line[..<colon.lowerBound].dropFirst("constant %".count)
       if let quote = name.firstIndex(of: "\"") { name = name[quote...].dropFirst().dropLast() }
-      constants.append((String(name), type, tensors[number]))
+      constants.append((String(name), type, tensor))
     }
     return constants
+  }
+
+  /// `T13`, or `T12` of whole numbers of 64 bits (`B73`).
+  private func elements(_ text: Substring, _ type: String) throws -> StoredTensor {
+    if text.hasPrefix("#") {
+      guard let number = Int(text.dropFirst()), tensors.indices.contains(number) else {
+        throw Failure("T13: \(text)")
+      }
+      return tensors[number]
+    }
+    let extents = type.dropFirst("int64[".count).dropLast().split(separator: "×")
+      .compactMap { Int($0) }
+    let count = extents.reduce(1, *)
+    let isFilled = text.hasPrefix("fill ")
+    let words = (isFilled ? text.dropFirst(5) : text.dropFirst().dropLast())
+      .split(separator: ", ").compactMap { Int64($0) }
+    let numbers = isFilled ? (0..<count).flatMap { _ in words } : words
+    try require("T12", type.hasPrefix("int64[") && numbers.count == count && count <= 8)
+    let bytes = numbers.flatMap { number in
+      (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+    }
+    return StoredTensor(element: "int64", shape: extents, bytes: Data(bytes))
   }
 
   /// `T18`: a type whose scales `#n+k` or `#n+k*f` are a list.

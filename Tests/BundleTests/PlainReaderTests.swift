@@ -39,6 +39,7 @@ import Testing
     try expectAgreement(try Sample.writer().bytes(of: try Sample.coded()))
     try expectAgreement(try Sample.writer(codedBytes: 0).bytes(of: try Sample.grouped()))
     try expectAgreement(try Sample.writer(newestVersion: 5).bytes(of: try Sample.scaled()))
+    try expectAgreement(try Sample.writer(newestVersion: 5).bytes(of: try Sample.shaped()))
     try expectAgreement(try Sample.writer(newestVersion: 6).bytes(of: try Sample.coded()))
     try expectAgreement(try Sample.writer().bytes(of: try Sample.banked()))
     try expectAgreement(try Sample.writer().bytes(of: try Sample.contents()))

@@ -178,6 +178,22 @@ enum Sample {
     return contents
   }
 
+  /// Those layers with shapes and indices, which the text spells out, and more whole numbers than it does.
+  static func shaped() throws -> BundleContents {
+    var contents = try scaled()
+    var graph = contents.graphs[0].graph
+    for (name, numbers) in [
+      ("shape", [-1, 0, Int64.max]), ("ones", [1, 1, 1, 1, 1]), ("none", []),
+      ("many", Array(0..<9)),
+    ] as [(String, [Int64])] {
+      try graph.addOutput(name, graph.addConstant(Tensor(vector: numbers), named: name))
+    }
+    let index = graph.addConstant(Tensor(try Shape([]), [Int64.min] as [Int64]), named: "index")
+    try graph.addOutput("index", index)
+    contents.graphs = [.init("main", graph)]
+    return contents
+  }
+
   /// A memory of integers, and a bank that may take the place of its own.
   ///
   /// - Parameter keys: what keys are kept as.
