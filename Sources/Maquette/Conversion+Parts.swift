@@ -103,14 +103,13 @@ final class PartObserver {
     }
     waiting.append(inputs)
     waitingBytes += inputs.reduce(0) { $0 + $1.byteCount }
-    if waiting.count >= Self.fewest * threads, waitingBytes >= Self.bytesTogether {
+    if waiting.count.isMultiple(of: threads), waitingBytes >= Self.bytesTogether {
       try observeWaiting()
     }
   }
 
-  /// Samples of each thread that wait for each other, and more while they are small together.
-  private static let fewest = 2
-  private static let bytesTogether = 4 << 20
+  /// As many samples for each thread wait for each other, more while they are small together.
+  private static let bytesTogether = 2 << 20
 
   /// Ends the last round.
   func finish() throws(ModelError) {

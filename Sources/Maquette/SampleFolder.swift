@@ -75,7 +75,7 @@ struct SampleFolder {
   }
 
   /// Archives that are read at a time.
-  private static let readTogether = 4
+  private static let readTogether = 2
 
   /// Every sample at once, for folders of goldens.
   func samples(_ ports: SamplePorts, limit: Int = .max) throws(ModelError) -> [Sample] {

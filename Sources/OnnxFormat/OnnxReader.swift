@@ -77,6 +77,17 @@ package struct OnnxReader: Sendable {
   }
 }
 
+extension ArraySlice<UInt8> {
+  /// `withUnsafeBytes` that keeps the type of errors.
+  func withRaw<Result>(
+    _ body: (UnsafeRawBufferPointer) throws(ModelError) -> Result
+  ) throws(ModelError) -> Result {
+    try withUnsafeBufferPointer { (buffer) throws(ModelError) in
+      try body(UnsafeRawBufferPointer(buffer))
+    }
+  }
+}
+
 extension [UInt8] {
   /// `withUnsafeBytes` that keeps the type of errors.
   func withRaw<Result>(

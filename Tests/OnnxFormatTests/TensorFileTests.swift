@@ -26,7 +26,7 @@ import Testing
   @Test(arguments: ElementType.allCases)
   func arraysReadBack(element: ElementType) throws {
     let tensor = try TensorFileTests.sample(element)
-    let read = try NumpyArray.read(bytes: NumpyArray.bytes(of: tensor))
+    let read = try NumpyArray.read(bytes: NumpyArray.bytes(of: tensor)[...])
     #expect(read.shape == tensor.shape)
     #expect(read.doubles() == tensor.doubles())
   }
@@ -37,7 +37,7 @@ import Testing
     let bytes: [UInt8] =
       [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0] + Array(text.utf8)
       + [1, 0, 4, 0, 2, 0, 5, 0, 3, 0, 6, 0]
-    let tensor = try NumpyArray.read(bytes: bytes)
+    let tensor = try NumpyArray.read(bytes: bytes[...])
     #expect(tensor.shape.dimensions == [2, 3])
     #expect(tensor.integers() == [1, 2, 3, 4, 5, 6])
   }
@@ -71,7 +71,7 @@ import Testing
     let good = NumpyArray.bytes(of: try TensorFileTests.sample(.float32))
     for length in 0..<good.count {
       #expect(
-        TensorFileTests.code { _ = try NumpyArray.read(bytes: Array(good[..<length])) }
+        TensorFileTests.code { _ = try NumpyArray.read(bytes: good[..<length]) }
           == .malformedInput)
     }
     let text = String(decoding: good[10..<128], as: UTF8.self)
@@ -80,13 +80,13 @@ import Testing
         + Array(good[128...])
     }
     #expect(
-      TensorFileTests.code { _ = try NumpyArray.read(bytes: changed("<f4", ">f4")) }
+      TensorFileTests.code { _ = try NumpyArray.read(bytes: changed("<f4", ">f4")[...]) }
         == .unsupportedFeature)
     #expect(
-      TensorFileTests.code { _ = try NumpyArray.read(bytes: changed("(3, 2)", "(3,-2)")) }
+      TensorFileTests.code { _ = try NumpyArray.read(bytes: changed("(3, 2)", "(3,-2)")[...]) }
         == .invalidValue)
     #expect(
-      TensorFileTests.code { _ = try NumpyArray.read(bytes: changed("(3, 2)", "(9, 9)")) }
+      TensorFileTests.code { _ = try NumpyArray.read(bytes: changed("(3, 2)", "(9, 9)")[...]) }
         == .malformedInput)
   }
 

@@ -8,39 +8,38 @@ package enum NumpyArray {
   package static func read(
     path: String, limits: ImportLimits = ImportLimits()
   ) throws(ModelError) -> Tensor {
-    try read(bytes: try InputFile.contents(path: path, limit: limits.fileBytes))
+    try read(bytes: try InputFile.contents(path: path, limit: limits.fileBytes)[...])
   }
 
   /// - Throws: `malformed-input` where the bytes are not an array of exactly the declared size,
   ///   `unsupported-feature` for big-endian, complex, text and object elements.
-  package static func read(bytes: [UInt8]) throws(ModelError) -> Tensor {
-    guard bytes.count >= 10, Array(bytes[0..<6]) == magic, (1...3).contains(bytes[6]) else {
+  package static func read(bytes: ArraySlice<UInt8>) throws(ModelError) -> Tensor {
+    let first = bytes.startIndex
+    guard bytes.count >= 10, bytes.starts(with: magic), (1...3).contains(bytes[first + 6]) else {
       throw ModelError(.malformedInput, "the bytes are not a NumPy array")
     }
-    let wide = bytes[6] > 1
-    let start = wide ? 12 : 10
-    guard bytes.count >= start else { throw ModelError(.malformedInput, "the array is cut off") }
-    var length = Int(bytes[8]) | Int(bytes[9]) << 8
-    if wide { length |= Int(bytes[10]) << 16 | Int(bytes[11]) << 24 }
-    guard length <= headerLimit, start + length <= bytes.count else {
+    let wide = bytes[first + 6] > 1
+    let start = first + (wide ? 12 : 10)
+    guard start <= bytes.endIndex else { throw ModelError(.malformedInput, "the array is cut off") }
+    var length = Int(bytes[first + 8]) | Int(bytes[first + 9]) << 8
+    if wide { length |= Int(bytes[first + 10]) << 16 | Int(bytes[first + 11]) << 24 }
+    guard length <= headerLimit, start + length <= bytes.endIndex else {
       throw ModelError(.malformedInput, "a header of \(length) bytes is beyond the array's end")
     }
     guard let text = String(validating: bytes[start..<start + length], as: UTF8.self) else {
       throw ModelError(.malformedInput, "the array's header is not text")
     }
     let header = try Header(text)
-    let content = bytes.count - start - length
-    guard content == header.shape.count * header.element.byteCount else {
+    let elements = bytes[(start + length)...]
+    guard elements.count == header.shape.count * header.element.byteCount else {
       throw ModelError(
         .malformedInput,
-        "\(content) bytes of content; \(header.element) \(header.shape) needs "
+        "\(elements.count) bytes of content; \(header.element) \(header.shape) needs "
           + "\(header.shape.count * header.element.byteCount)")
     }
     let tensor = try Tensor(header.element, header.storedShape) { target throws(ModelError) in
-      try bytes.withRaw { (raw) throws(ModelError) in
-        try OnnxTensorDecoder.decode(
-          UnsafeRawBufferPointer(rebasing: raw[(start + length)...]), header.element,
-          header.shape.count, into: target)
+      try elements.withRaw { (raw) throws(ModelError) in
+        try OnnxTensorDecoder.decode(raw, header.element, header.shape.count, into: target)
       }
     }
     return header.columnMajor ? tensor.withReversedAxes() : tensor

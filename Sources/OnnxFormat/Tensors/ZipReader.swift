@@ -71,8 +71,8 @@ struct ZipReader {
     self.entries = entries
   }
 
-  /// The content of one entry, checked against its checksum.
-  func content(of entry: Entry) throws(ModelError) -> [UInt8] {
+  /// The content of one entry, checked against its checksum; where it is stored as it is, the archive's own bytes.
+  func content(of entry: Entry) throws(ModelError) -> ArraySlice<UInt8> {
     let start = entry.offset
     guard start + 30 <= bytes.count, ZipReader.number(bytes, start, 4) == 0x0403_4B50 else {
       throw ModelError(.malformedInput, "entry '\(entry.name)' is not where the directory says")
@@ -83,14 +83,14 @@ struct ZipReader {
       throw ModelError(.malformedInput, "entry '\(entry.name)' is cut off")
     }
     let stored = bytes[data..<data + entry.storedByteCount]
-    let content: [UInt8]
+    let content: ArraySlice<UInt8>
     switch entry.method {
     case 0:
       guard entry.storedByteCount == entry.byteCount else {
         throw ModelError(.malformedInput, "entry '\(entry.name)' has two sizes")
       }
-      content = Array(stored)
-    case 8: content = try ZipReader.inflated(stored, entry)
+      content = stored
+    case 8: content = try ZipReader.inflated(stored, entry)[...]
     default:
       throw ModelError(
         .unsupportedFeature, "entry '\(entry.name)' is compressed by method \(entry.method)")
