@@ -92,7 +92,9 @@ struct WeightProbe: ~Copyable {
     var given = Dictionary(zip(inputs, sample.inputs), uniquingKeysWith: { $1 })
     for weight in weights { given[weight.input] = weight.tensor }
     for (name, output) in seeds {
-      given[name] = Self.seed(sample.outputs[output].shape, noise: noise[output], &signs)
+      // Of several outputs, the mean share of their noise counts.
+      given[name] = Self.seed(
+        sample.outputs[output].shape, noise: noise[output] * Double(seeds.count), &signs)
     }
     do {
       let own = try gradients.run(given).gradients
