@@ -180,10 +180,13 @@ package struct RangeObserver: Sendable, Codable {
     private var first = [0.0]
     private var second = [0.0]
     private let binWidth: Double
+    /// Values but for those of the bin that starts at 0, which is exact in every range.
+    private let rounded: Double
 
     init(_ observer: RangeObserver) {
       binWidth = observer.binWidth
       let bins = observer.bins
+      rounded = Double(observer.count - bins[RangeObserver.half])
       counts.reserveCapacity(bins.count + 1)
       first.reserveCapacity(bins.count + 1)
       second.reserveCapacity(bins.count + 1)
@@ -207,7 +210,7 @@ package struct RangeObserver: Sendable, Codable {
         + edge * edge * (counts[to] - counts[from])
     }
 
-    /// Sum of squared errors: a twelfth of the squared step for each value, and for those outside the squared distance.
+    /// Sum of squared errors: a twelfth of the squared step for each value that is not 0, and for those outside the squared distance.
     func expectedError(_ range: ValueRange) -> Double {
       let step = Double(range.parameters.scale)
       let bins = counts.count - 1
@@ -218,7 +221,7 @@ package struct RangeObserver: Sendable, Codable {
       let (lower, upper) = (Double(range.lower) / binWidth, Double(range.upper) / binWidth)
       let outside =
         distance(0..<place(lower), to: lower) + distance(place(upper)..<bins, to: upper)
-      return max(outside, 0) * binWidth * binWidth + counts[bins] * step * step / 12
+      return max(outside, 0) * binWidth * binWidth + rounded * step * step / 12
     }
   }
 
