@@ -172,6 +172,18 @@ extension KernelTier {
   }
 }
 
+extension KernelTier {
+  /// y[i · columns + j] = the sum of weights[t] · x[indices[t] · columns + j] over `starts[i]` ≤ t < `starts[i + 1]`; `absent` where there
+  /// is nothing to sum.
+  package func mix(
+    rows: Int, columns: Int, starts: UnsafePointer<Int>, indices: UnsafePointer<Int>,
+    weights: UnsafePointer<Float>, _ x: UnsafePointer<Float>, absent: Float,
+    to y: UnsafeMutablePointer<Float>
+  ) {
+    table.mix_rows_f32(rows, columns, starts, indices, weights, x, absent, y)
+  }
+}
+
 // MARK: - Matrices
 
 extension KernelTier {

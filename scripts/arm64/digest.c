@@ -216,6 +216,10 @@ static void rows(const ck_kernels *k) {
   }
   k->normalize_rows_f32(CK_NORMALIZATION_LAYER, 7, 101, x, 101, 1e-5f, 0, 0, y, 101);
   report(k, "layer-norm", y, 7 * 101 * sizeof(float));
+  const ptrdiff_t starts[] = {0, 0, 1, 3, 6}, taken[] = {4, 0, 2, 6, 1, 3};
+  const float shares[] = {1, 0.25f, 0.75f, 0.3f, -0.2f, 0.9f};
+  k->mix_rows_f32(4, 101, starts, taken, shares, x, 0.5f, y);
+  report(k, "mix", y, 4 * 101 * sizeof(float));
   ck_gemm_f32 gemm = {.m = 7, .n = 67, .k = 101, .a = x, .a_row = 101, .a_column = 1, .b = b, .b_row = 67, .c = c, .c_row = 67};
   k->gemm_f32(&gemm, 0, 7, 0, 67);
   report(k, "gemm", c, 7 * 67 * sizeof(float));

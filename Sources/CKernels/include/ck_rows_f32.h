@@ -37,4 +37,9 @@ typedef void (*ck_normalize_rows_f32_fn)(ck_normalization normalization, size_t 
                                          ptrdiff_t x_row, float epsilon, const ck_operand_f32 *_Nullable gamma,
                                          const ck_operand_f32 *_Nullable beta, float *_Nonnull y, ptrdiff_t y_row);
 
+/* Weighted sums of rows: y[i * columns + j] = sum over starts[i] <= t < starts[i + 1] of weights[t] * x[indices[t] * columns + j], in this
+ * order, each product and each sum rounded; `absent` where there is nothing to sum. y meets no x. */
+typedef void (*ck_mix_rows_f32_fn)(size_t rows, size_t columns, const ptrdiff_t *_Nonnull starts, const ptrdiff_t *_Nonnull indices,
+                                   const float *_Nonnull weights, const float *_Nonnull x, float absent, float *_Nonnull y);
+
 #endif

@@ -70,6 +70,7 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_kernels {
   ck_reduce_rows_f32_fn _Nonnull reduce_rows_f32;
   ck_softmax_rows_f32_fn _Nonnull softmax_rows_f32;
   ck_normalize_rows_f32_fn _Nonnull normalize_rows_f32;
+  ck_mix_rows_f32_fn _Nonnull mix_rows_f32;
   ck_gemm_f32_fn _Nonnull gemm_f32;
   ck_outer_f32_fn _Nonnull outer_f32;
 

@@ -73,6 +73,6 @@ extension ResizeGradient: PlannedOperator {
   package func kernel(_ request: KernelRequest) throws(ModelError) -> PlannedKernel? {
     guard let constants = try Resize.constants(request) else { return nil }
     let axes = try resampling(roi: constants[0], scales: constants[1], sizes: constants[2])
-    return try .resampling(axes, of: request.operands.required(0).shape, absent: 0)
+    return try .resampling(axes, of: request.operands.required(0).shape, absent: 0, request)
   }
 }

@@ -11,7 +11,7 @@ extension Resize: PlannedOperator {
     let axes = try resampling(
       shape, roi: constants[0], scales: constants[1], sizes: constants[2])
     let layout = try request.layoutOfFirst()
-    return try .resampling(axes, of: shape, layout, absent: extrapolation)
+    return try .resampling(axes, of: shape, layout, absent: extrapolation, request)
   }
 
   /// The operands after a float32 first one, or nil where they are known only when it runs.
@@ -33,7 +33,8 @@ extension Resize: PlannedOperator {
 extension PlannedKernel {
   /// A kernel that resamples float32 elements of `shape` along each axis that is not nil.
   static func resampling(
-    _ axes: [ResizeAxis?], of shape: Shape, _ layout: Layout = .rowMajor, absent: Float
+    _ axes: [ResizeAxis?], of shape: Shape, _ layout: Layout = .rowMajor, absent: Float,
+    _ request: KernelRequest
   ) throws(ModelError) -> PlannedKernel {
     var steps: [ResizeStep] = []
     let order = layout.axisOrder(rank: shape.rank)
@@ -41,26 +42,37 @@ extension PlannedKernel {
     var shape = try Shape(order.map { shape[$0] })
     for (axis, resampled) in axes.enumerated() {
       guard let resampled else { continue }
-      steps.append(ResizeStep(resampled, axis, shape, absent))
+      steps.append(ResizeStep(resampled, axis, shape, absent, request.tier))
       var extents = shape.dimensions
       extents[axis] = resampled.output
       shape = try Shape(extents)
     }
-    guard !steps.isEmpty else { return .alias(of: 0) }
-    let between = alignedByteCount((steps.dropLast().map(\.resultCount).max() ?? 0) * 4)
-    let passes = steps
+    guard let last = steps.popLast() else { return .alias(of: 0) }
+    let beforeLast = steps.popLast()
+    let between = alignedByteCount((steps.map(\.resultCount).max() ?? 0) * 4)
+    let line = alignedByteCount((beforeLast?.inner ?? 0) * 4)
+    let whole = steps
     return PlannedKernel(
       operandLayouts: [layout], outputLayouts: [layout],
-      scratchByteCount: passes.count > 1 ? 2 * between : 0
+      scratchByteCount: 2 * between + request.threads * line
     ) { (frame) throws(ModelError) in
       var source = frame.input(0, as: Float.self)
-      for (index, step) in passes.enumerated() {
-        let target =
-          index == passes.count - 1
-          ? frame.output(0, as: Float.self)
-          : (frame.scratch + index % 2 * between).assumingMemoryBound(to: Float.self)
+      for (index, step) in whole.enumerated() {
+        let target = (frame.scratch + index % 2 * between).assumingMemoryBound(to: Float.self)
         step.run(source, to: target, frame.pool)
         source = UnsafePointer(target)
+      }
+      let result = frame.output(0, as: Float.self)
+      guard let beforeLast else { return last.run(source, to: result, frame.pool) }
+      // Each row of the last step but one is read again while it is in cache.
+      let (rows, made) = (beforeLast.rows, last.resultCount / max(1, beforeLast.rows))
+      let (share, lines) = (max(1, (1 << 13) / max(1, made)), frame.scratch + 2 * between)
+      frame.pool.run(tasks: (rows + share - 1) / share) { task, worker in
+        let row = (lines + worker * line).assumingMemoryBound(to: Float.self)
+        for index in task * share..<min(rows, (task + 1) * share) {
+          beforeLast.mix(index..<index + 1, source, to: row)
+          last.mix(0..<last.rows / rows, row, to: result + index * made)
+        }
       }
     }
   }
@@ -68,24 +80,28 @@ extension PlannedKernel {
 
 /// The resampling of one axis.
 private struct ResizeStep: Sendable {
-  let resultCount: Int
-  private let outer: Int
-  private let inner: Int
+  /// Elements of a row: of the axes after this one.
+  let inner: Int
+  /// Rows of the result.
+  let rows: Int
   private let input: Int
   private let output: Int
   private let extrapolation: Float
+  private let tier: KernelTier
   /// Taps of element i are `starts[i]` ..< `starts[i + 1]`.
   private let starts: KernelMemory
   private let indices: KernelMemory
   private let weights: KernelMemory
 
-  init(_ axis: ResizeAxis, _ number: Int, _ shape: Shape, _ extrapolation: Float) {
-    outer = shape.count(0..<number)
+  init(
+    _ axis: ResizeAxis, _ number: Int, _ shape: Shape, _ extrapolation: Float, _ tier: KernelTier
+  ) {
     inner = shape.count(number + 1..<shape.rank)
+    rows = shape.count(0..<number) * axis.output
     input = axis.input
     output = axis.output
-    resultCount = outer * axis.output * inner
     self.extrapolation = extrapolation
+    self.tier = tier
     var starts = [0]
     var indices: [Int] = []
     var weights: [Float] = []
@@ -101,44 +117,28 @@ private struct ResizeStep: Sendable {
     self.weights = KernelMemory(weights)
   }
 
-  func run(_ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, _ pool: ThreadPool) {
+  var resultCount: Int { rows * inner }
+
+  /// Makes some rows; `y` is where the first goes.
+  func mix(_ rows: Range<Int>, _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>) {
     let starts = self.starts.elements(of: Int.self)
-    let indices = self.indices.elements(of: Int.self)
-    let weights = self.weights.elements(of: Float.self)
-    let share = max(1, (1 << 13) / max(1, output * inner))
-    pool.run(tasks: (outer + share - 1) / share) { task in
-      for o in task * share..<min(outer, (task + 1) * share) {
-        let (from, to) = (x + o * input * inner, y + o * output * inner)
-        if inner == 1 {
-          for place in 0..<output {
-            var sum: Float = starts[place] == starts[place + 1] ? extrapolation : 0
-            for tap in starts[place]..<starts[place + 1] {
-              sum += weights[tap] * from[indices[tap]]
-            }
-            to[place] = sum
-          }
-          continue
-        }
-        for place in 0..<output {
-          let row = to + place * inner
-          let (first, end) = (starts[place], starts[place + 1])
-          if first == end {
-            row.update(repeating: extrapolation, count: inner)
-          } else if end == first + 1, weights[first] == 1 {
-            row.update(from: from + indices[first] * inner, count: inner)
-          } else if end == first + 2 {
-            let (w0, w1) = (weights[first], weights[first + 1])
-            let (s0, s1) = (from + indices[first] * inner, from + indices[first + 1] * inner)
-            for i in 0..<inner { row[i] = w0 * s0[i] + w1 * s1[i] }
-          } else {
-            row.update(repeating: 0, count: inner)
-            for tap in first..<end {
-              let (weight, source) = (weights[tap], from + indices[tap] * inner)
-              for i in 0..<inner { row[i] += weight * source[i] }
-            }
-          }
-        }
-      }
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let (outer, place) = (row / output, row % output)
+      let count = min(output - place, rows.upperBound - row)
+      tier.mix(
+        rows: count, columns: inner, starts: starts + place,
+        indices: indices.elements(of: Int.self), weights: weights.elements(of: Float.self),
+        x + outer * input * inner, absent: extrapolation, to: y + (row - rows.lowerBound) * inner)
+      row += count
+    }
+  }
+
+  func run(_ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, _ pool: ThreadPool) {
+    let share = max(1, (1 << 13) / max(1, inner))
+    pool.run(tasks: (rows + share - 1) / share) { task in
+      let part = task * share..<min(rows, (task + 1) * share)
+      mix(part, x, to: y + part.lowerBound * inner)
     }
   }
 }
