@@ -36,6 +36,40 @@ import Testing
         == floats(5, values: [4, 3, 2, 1, 0]))
   }
 
+  /// Start, limit, step and how many numbers these are.
+  @Test(
+    arguments: [
+      (1 << 53, 1 << 53 + 3, 1, 3), (1 << 53 + 1, 1 << 53 + 4, 1, 3),
+      (1 << 60, 1 << 60 + 100, 7, 15), (-(1 << 62), -(1 << 62) + 5, 2, 3),
+      (Int.max, Int.max - 3, -2, 2), (Int.min, Int.max, Int.max, 3), (Int.max, Int.min, Int.min, 2),
+      (Int.min, Int.max, -1, 0), (Int.max, Int.min, 1, 0), (5, 5, -1, 0),
+    ] as [(Int, Int, Int, Int)])
+  func rangesOfIntegersAreExact(start: Int, limit: Int, step: Int, count: Int) throws {
+    let bounds = [start, limit, step].map { Tensor(scalar: Int64($0)) }
+    let y = try evaluate(NumericRange(), bounds[0], bounds[1], bounds[2])[0]
+    #expect(y.integers() == (0..<count).map { Int64(start &+ $0 &* step) })
+  }
+
+  @Test func rangesOfUnsignedIntegersGoToTheirEnd() throws {
+    let bounds = [UInt64.max - 5, UInt64.max, 2].map { Tensor(scalar: $0) }
+    let y = try evaluate(NumericRange(), bounds[0], bounds[1], bounds[2])[0]
+    #expect(y == Tensor(vector: [UInt64.max - 5, UInt64.max - 3, UInt64.max - 1]))
+  }
+
+  @Test func rangesThatAreTooLongAreRefused() {
+    func refusal(_ bounds: Tensor...) -> ModelError.Code? {
+      code { _ = try NumericRange().reference(Operands(bounds)) }
+    }
+    func real(_ start: Float, _ limit: Float, _ step: Float) -> ModelError.Code? {
+      refusal(Tensor(scalar: start), Tensor(scalar: limit), Tensor(scalar: step))
+    }
+    #expect(
+      refusal(Tensor(scalar: Int64.min), Tensor(scalar: Int64.max), Tensor(scalar: Int64(1)))
+        == .invalidValue)
+    for limit in [Float.infinity, 3e38, .nan] { #expect(real(0, limit, 1) == .invalidValue) }
+    for limit in [-Float.infinity, -3e38, 0] { #expect(real(0, limit, 1) == nil) }
+  }
+
   @Test func sliceOfEverythingKeepsASymbol() throws {
     let x = open(.float32, .symbol("N"), 8)
     let whole = try Slice().infer(

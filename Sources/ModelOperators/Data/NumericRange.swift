@@ -51,12 +51,36 @@ extension NumericRange {
   private static func count(
     _ start: Tensor, _ limit: Tensor, _ delta: Tensor
   ) throws(ModelError) -> Int {
-    let step = delta.doubles()[0]
-    let count = ((limit.doubles()[0] - start.doubles()[0]) / step).rounded(.up)
-    guard step != 0, count < 0x1p40 else {
-      throw ModelError(.invalidValue, "RG3: a step of \(step)")
+    let bounds = [start, limit, delta]
+    let count: UInt64? =
+      switch start.element {
+      case .uint64: steps(bounds.map { UInt64(bitPattern: $0.integers()[0]) })
+      case let element where element.isInteger: steps(bounds.map { $0.integers()[0] })
+      default: steps(bounds.map { $0.doubles()[0] })
+      }
+    guard let count, count < 1 << 40 else {
+      let numbers = bounds.map { $0.doubles()[0] }
+      throw ModelError(
+        .invalidValue, "RG3: from \(numbers[0]) to \(numbers[1]) by steps of \(numbers[2])")
     }
-    return max(0, Int(count))
+    return Int(count)
+  }
+
+  /// How many steps lie between two integers; nil for a step of 0.
+  private static func steps<Number: FixedWidthInteger>(_ bounds: [Number]) -> UInt64? {
+    let (start, limit, step) = (bounds[0], bounds[1], bounds[2])
+    guard step != 0 else { return nil }
+    guard step > 0 ? start < limit : start > limit else { return 0 }
+    // The distance may be beyond the type, but not beyond its unsigned one.
+    let distance = UInt64(truncatingIfNeeded: step > 0 ? limit &- start : start &- limit)
+    return (distance - 1) / UInt64(step.magnitude) + 1
+  }
+
+  /// The same of real numbers; nil also for what is no number or beyond every limit.
+  private static func steps(_ bounds: [Double]) -> UInt64? {
+    let count = ((bounds[1] - bounds[0]) / bounds[2]).rounded(.up)
+    guard bounds[2] != 0, count < 0x1p62 else { return nil }
+    return UInt64(max(0, count))
   }
 }
 
