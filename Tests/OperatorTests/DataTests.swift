@@ -36,6 +36,22 @@ import Testing
         == floats(5, values: [4, 3, 2, 1, 0]))
   }
 
+  @Test(arguments: [Int.max, 1 << 62, 2]) func aStepOverTheWholeAxisTakesItsFirstElement(
+    step: Int
+  ) throws {
+    let x = counting(2, 3)
+    let (first, axis) = (integers(0), integers(0))
+    try expectAgreement(Slice(), [x, first, integers(2), axis, integers(step)], tolerance: 0)
+    #expect(
+      try evaluate(Slice(), x, first, integers(2), axis, integers(step))[0]
+        == floats(1, 3, values: [0, 1, 2]))
+    for back in [-step, Int.min] {
+      #expect(
+        try evaluate(Slice(), x, integers(-1), integers(Int.min), axis, integers(back))[0]
+          == floats(1, 3, values: [3, 4, 5]))
+    }
+  }
+
   /// Start, limit, step and how many numbers these are.
   @Test(
     arguments: [
@@ -68,6 +84,18 @@ import Testing
         == .invalidValue)
     for limit in [Float.infinity, 3e38, .nan] { #expect(real(0, limit, 1) == .invalidValue) }
     for limit in [-Float.infinity, -3e38, 0] { #expect(real(0, limit, 1) == nil) }
+  }
+
+  @Test func blocksMayBeLongerThanTheAxis() throws {
+    var (op, back) = (QuantizeLinear(), DequantizeLinear())
+    (op.block, back.block) = (.max, .max)
+    let scale = floats(2, 1, values: [1, 2])
+    #expect(
+      try evaluate(op, counting(2, 3), scale)[0]
+        == Tensor(try Shape([2, 3]), [0, 1, 2, 2, 2, 2] as [UInt8]))
+    #expect(
+      try evaluate(back, Tensor(try Shape([2, 1]), [3, 4] as [UInt8]), scale)[0]
+        == floats(2, 1, values: [3, 8]))
   }
 
   @Test func sliceOfEverythingKeepsASymbol() throws {

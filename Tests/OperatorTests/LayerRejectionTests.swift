@@ -101,6 +101,52 @@ import Testing
     reject("RE3", RotaryEmbedding(), [q, float(9, 3), float(9, 3), integer(1, 5)])
   }
 
+  @Test func positionsAreInTheTable() throws {
+    let (q, table) = (counting(1, 2, 3, 4), counting(5, 2))
+    func rotated(_ positions: Int...) throws(ModelError) -> Tensor {
+      let places = Tensor(try Shape([1, 3]), positions.map { Int64($0) })
+      return try evaluate(RotaryEmbedding(), q, table, table, places)[0]
+    }
+    #expect(try rotated(0, 4, 2).shape == q.shape)
+    for position in [5, Int.max, -1, Int.min] {
+      expectRejection("RE4") { () throws(ModelError) in
+        _ = try rotated(0, position, 2)
+      }
+    }
+    let (x, half) = (float(1, 2, 3, 4), float(5, 2))
+    reject("RE2", RotaryEmbedding(), [x, half, half, integer(1, 2)])
+    reject("RE2", RotaryEmbedding(), [x, half, float(4, 2), integer(1, 3)])
+  }
+
+  @Test func attentionToNoKeysGivesZeros() throws {
+    let q = counting(1, 1, 3, 4)
+    for length in [0, -1, Int.min] {
+      let y = try evaluate(Attention(), q, q, q, nil, nil, nil, integers(length))[0]
+      #expect(y.floats().allSatisfy { $0 == 0 })
+    }
+    let x = float(2, 1, 3, 4)
+    reject("AT2", Attention(), [x, x, x, nil, nil, nil, integer(1)])
+  }
+
+  /// The window is 2 × 2, the image 3 × 3 unless `extents` say otherwise.
+  private func image(_ extents: [Int], kernel: [Int] = [2, 2]) throws -> [Tensor] {
+    try evaluate(
+      Col2Im(window: Window(pads: [1, 1, 1, 1])), counting(1, 4, 16),
+      Tensor(vector: extents.map { Int64($0) }), Tensor(vector: kernel.map { Int64($0) }))
+  }
+
+  @Test func imagesOfColumnsHaveShapes() throws {
+    #expect(try image([3, 3])[0].shape.dimensions == [1, 1, 3, 3])
+    #expect(code { _ = try image([3, .min]) } == .invalidValue)
+    #expect(code { _ = try image([3, .max]) } == .limitExceeded)
+    #expect(code { _ = try image([1 << 30, 1 << 30]) } == .limitExceeded)
+    #expect(code { _ = try image([3, 3], kernel: [2, .max]) } == .limitExceeded)
+    let wide = Window(pads: [Int](repeating: 1 << 24, count: 32))
+    let ones = Tensor(vector: [Int64](repeating: 1, count: 16))
+    let one = counting(1, 1, 1)
+    #expect(code { _ = try evaluate(Col2Im(window: wide), one, ones, ones) } == .limitExceeded)
+  }
+
   @Test func sumsOfProducts() {
     let x = float(3, 4)
     reject("ES1", Einsum("i1,jk"), [x, x])

@@ -39,6 +39,20 @@ import Testing
     }
   }
 
+  @Test func productsOverNothingAreWhatIsAddedToThem() throws {
+    let (x, bias) = (try tensor([3, 0], []), try tensor([4], [1, 2, 3, 4]))
+    for transposed in [false, true] {
+      let op = Linear(transposeWeight: transposed)
+      let weight = try tensor(transposed ? [4, 0] : [0, 4], [])
+      try expectAgreement(op, [x, weight, bias], tolerance: 0)
+      #expect(
+        try op.referenceChecked([x, weight, bias])[0].floats()
+          == [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4])
+      let sums = try op.integerSums([], x.shape, [], weight.shape)
+      #expect(sums == [Int64](repeating: 0, count: 12))
+    }
+  }
+
   @Test func rejections() {
     func reject(_ clause: String, _ op: any Operator, _ types: [TensorType?]) {
       expectRejection(clause) { () throws(ModelError) in _ = try op.types(types) }

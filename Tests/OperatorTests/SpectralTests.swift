@@ -51,6 +51,17 @@ import Testing
     for band in 0..<8 { #expect((0..<9).contains { y.floats()[$0 * 8 + band] == 1 }) }
   }
 
+  @Test(arguments: [Float.nan, .infinity, -.infinity, -0x1p63, 1e6])
+  func melBandsOutsideTheTransformAreRefused(frequency: Float) {
+    let counts = [8, 16, 8192].map { Tensor(scalar: Int64($0)) }
+    for bounds in [[0, frequency], [frequency, 4096]] {
+      let operands = counts + bounds.map { Tensor(scalar: $0) }
+      expectRejection("ME2") { () throws(ModelError) in
+        _ = try MelWeightMatrix().reference(Operands(operands))
+      }
+    }
+  }
+
   @Test func rejections() {
     func reject(_ clause: String, _ op: any Operator, _ types: [TensorType?]) {
       expectRejection(clause) { () throws(ModelError) in _ = try op.types(types) }

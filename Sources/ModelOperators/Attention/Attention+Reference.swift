@@ -14,7 +14,7 @@ extension Attention {
     let (size, width) = (query.size, value.shape[3])
     let group = query.heads / few
     let past = inputs.optional(4)?.shape[2] ?? 0
-    let valid = inputs.optional(6)?.integers().map { Int($0) }
+    let valid = inputs.optional(6)?.integers().map { max(0, Int($0)) }
     let mask = try inputs.optional(3).map { (mask) throws(ModelError) in
       try Mask(mask, batch: query.batch, heads: query.heads, rows: query.length)
     }

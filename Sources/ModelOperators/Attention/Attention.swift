@@ -70,6 +70,9 @@ extension Attention {
       guard mask.element == .bool || mask.element.isFloatingPoint, try mask.dimensions().count <= 4
       else { throw ModelError(.typeMismatch, "AT5: a mask of \(mask.type)") }
     }
+    if let lengths = try inputs.optional(6)?.dimensions() {
+      guard lengths.count == 1, lengths[0].mayEqual(query[0]) else { throw reject }
+    }
     guard (inputs.optional(4) == nil) == (inputs.optional(5) == nil) else {
       throw ModelError(.invalidValue, "AT6: a past key and a past value come together")
     }

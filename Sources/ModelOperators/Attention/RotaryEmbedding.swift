@@ -43,7 +43,8 @@ extension RotaryEmbedding {
     let positions = inputs.optional(3)
     guard dimensions.count == 4 || (dimensions.count == 3 && heads >= 1),
       try cos.dimensions().count == (positions == nil ? 3 : 2),
-      try sin.dimensions().count == cos.dimensions().count
+      try sin.dimensions().count == cos.dimensions().count,
+      try zip(sin.dimensions(), cos.dimensions()).allSatisfy({ $0.mayEqual($1) })
     else {
       throw ModelError(.shapeMismatch, "RE2: a rotation of \(x.type) by \(cos.type), \(sin.type)")
     }
@@ -54,8 +55,14 @@ extension RotaryEmbedding {
         try (cos.dimensions().last ?? 1).mayEqual(.fixed(turned / 2))
       else { throw ModelError(.invalidValue, "RE3: \(turned) of \(size) features rotate") }
     }
-    if let positions, !positions.element.isInteger {
-      throw ModelError(.typeMismatch, "RE1: positions are \(positions.element)")
+    if let positions {
+      guard positions.element.isInteger else {
+        throw ModelError(.typeMismatch, "RE1: positions are \(positions.element)")
+      }
+      let places = try positions.dimensions()
+      guard places.count == 2, places[0].mayEqual(dimensions[0]),
+        places[1].mayEqual(dimensions[dimensions.count == 4 ? 2 : 1])
+      else { throw ModelError(.shapeMismatch, "RE2: positions of \(positions.type) for \(x.type)") }
     }
     return [x.type]
   }
@@ -72,12 +79,13 @@ extension RotaryEmbedding {
     let positions = inputs.optional(3)?.integers().map { Int($0) }
     let turned = rotated == 0 ? layout.size : rotated
     let half = turned / 2
+    let rows = table.shape.count(0..<table.shape.rank - 1)
     var values = x.doubles()
     for n in 0..<layout.batch {
       for row in 0..<layout.length {
         let place = n * layout.length + row
         let position = positions?[place] ?? place
-        guard position >= 0, (position + 1) * half <= cosines.count else {
+        guard position >= 0, position < rows else {
           throw ModelError(.invalidValue, "RE4: position \(position) is outside the table")
         }
         for head in 0..<layout.heads {

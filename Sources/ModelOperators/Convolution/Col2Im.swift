@@ -41,7 +41,7 @@ extension Col2Im {
     guard !known.isEmpty, known.count == taps.count else {
       throw ModelError(.shapeMismatch, "CI2: windows of \(taps) in an image of \(known)")
     }
-    let geometry = try window.geometry(input: known, kernel: taps)
+    let geometry = try geometry(image: known, kernel: taps)
     guard columns[2].mayEqual(.fixed(geometry.outputCount)),
       (columns[1].value ?? 0) % geometry.kernelCount == 0
     else {
@@ -52,11 +52,21 @@ extension Col2Im {
     return [TensorType(x.element, [columns[0], channels] + extents)]
   }
 
+  /// Extents come from data: those of no shape are refused before anything is multiplied (`CI4`).
+  private func geometry(image: [Int], kernel: [Int]) throws(ModelError) -> WindowGeometry {
+    try during("CI4: windows of \(kernel) in an image of \(image)") { () throws(ModelError) in
+      _ = try (Shape(image), Shape(kernel))
+      let geometry = try window.geometry(input: image, kernel: kernel)
+      _ = try Shape(geometry.output)
+      return geometry
+    }
+  }
+
   package func reference(_ inputs: Operands<Tensor>) throws(ModelError) -> [Tensor] {
     let x = try inputs.required(0)
     let extents = try inputs.required(1).integers().map { Int($0) }
     let kernel = try inputs.required(2).integers().map { Int($0) }
-    let geometry = try window.geometry(input: extents, kernel: kernel)
+    let geometry = try geometry(image: extents, kernel: kernel)
     let taps = geometry.kernelCount
     let planes = x.shape[0] * x.shape[1] / taps
     let (values, columns) = (x.doubles(), x.shape[2])

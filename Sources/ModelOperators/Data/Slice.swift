@@ -19,6 +19,8 @@ package struct Slice: Operator {
         let index = value < 0 ? value.addingReportingOverflow(extent).partialValue : value
         return min(max(index, range.lowerBound), range.upperBound)
       }
+      // A step over the whole axis is as good as any longer one, and strides multiplied by it stay in range.
+      let step = min(max(step, -max(extent, 1)), max(extent, 1))
       self.step = step
       if step > 0 {
         self.start = bound(start, 0...extent)

@@ -8,6 +8,6 @@ extension Linear: WeightedOperator {
   package func integerSums(
     _ x: [Int64], _ input: Shape, _ w: [Int64], _ weight: Shape
   ) throws(ModelError) -> [Int64] {
-    products(x, w, weight: weight)
+    products(x, input, w, weight: weight)
   }
 }

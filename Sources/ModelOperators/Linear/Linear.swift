@@ -55,7 +55,7 @@ extension Linear {
     let (x, w) = (try inputs.required(0), try inputs.required(1))
     let shape = try Shape(
       x.shape.dimensions.dropLast() + [w.shape[transposeWeight ? 0 : 1]])
-    let sums = products(x.doubles(), w.doubles(), weight: w.shape)
+    let sums = products(x.doubles(), x.shape, w.doubles(), weight: w.shape)
     let result = epilogue.finish(
       sums, shape, axis: shape.rank - 1, EpilogueOperands(inputs, from: 2))
     return [Tensor(x.element, shape, doubles: result)]
@@ -63,12 +63,12 @@ extension Linear {
 
   /// Every row of `x` times every column of the weight.
   func products<Number: Numeric>(
-    _ x: [Number], _ values: [Number], weight shape: Shape
+    _ x: [Number], _ input: Shape, _ values: [Number], weight shape: Shape
   ) -> [Number] {
     let k = shape[transposeWeight ? 1 : 0]
     let n = shape[transposeWeight ? 0 : 1]
     let (row, column) = transposeWeight ? (1, k) : (n, 1)
-    let rows = k == 0 ? 0 : x.count / k
+    let rows = input.count(0..<input.rank - 1)
     var sums = [Number](repeating: 0, count: rows * n)
     for i in 0..<rows {
       for j in 0..<n {

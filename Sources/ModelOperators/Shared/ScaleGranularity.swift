@@ -27,7 +27,7 @@ struct ScaleGranularity {
       return
     }
     var expected = shape.dimensions
-    expected[axis] = block > 0 ? (extent + block - 1) / block : 0
+    expected[axis] = block > 0 ? extent / block + (extent % block == 0 ? 0 : 1) : 0
     guard block > 0, scale.dimensions == expected else {
       throw ModelError(
         .shapeMismatch, "QL3: scales of \(scale) for blocks of \(block) on axis \(axis) of \(shape)"

@@ -37,16 +37,20 @@ extension MelWeightMatrix {
     let rate = Double(try inputs.required(2).integers()[0])
     let (low, high) = (try inputs.required(3).doubles()[0], try inputs.required(4).doubles()[0])
     func mel(_ frequency: Double) -> Double { 2595 * log10(1 + frequency / 700) }
-    let step = (mel(high) - mel(low)) / Double(bands + 2)
+    let rejection = ModelError(
+      .invalidValue, "ME2: \(bands) bands up to \(high) Hz at \(rate) Hz")
+    guard bands >= 1, length >= 1, rate > 0 else { throw rejection }
     let rows = length / 2 + 1
-    let bins = (0..<max(0, bands) + 2).map { index in
+    let shape = try Shape([rows, bands])
+    let step = (mel(high) - mel(low)) / Double(bands + 2)
+    let places = (0..<bands + 2).map { index in
       let frequency = 700 * (pow(10, (Double(index) * step + mel(low)) / 2595) - 1)
-      return Int((Double(length + 1) * frequency / rate).rounded(.down))
+      return (Double(length + 1) * frequency / rate).rounded(.down)
     }
-    guard bands >= 1, length >= 1, rate > 0, bins.allSatisfy({ $0 >= 0 && $0 <= rows }) else {
-      throw ModelError(.invalidValue, "ME2: \(bands) bands up to \(high) Hz at \(rate) Hz")
-    }
-    var result = [Double](repeating: 0, count: rows * bands)
+    // False for what is no number, too.
+    guard places.allSatisfy({ $0 >= 0 && $0 <= Double(rows) }) else { throw rejection }
+    let bins = places.map { Int($0) }
+    var result = [Double](repeating: 0, count: shape.count)
     func set(_ row: Int, _ band: Int, _ value: Double) {
       if row < rows { result[row * bands + band] = value }
     }
@@ -61,7 +65,7 @@ extension MelWeightMatrix {
         for row in center..<right { set(row, band, Double(right - row) / Double(right - center)) }
       }
     }
-    return [Tensor(element, try Shape([rows, bands]), doubles: result)]
+    return [Tensor(element, shape, doubles: result)]
   }
 }
 
