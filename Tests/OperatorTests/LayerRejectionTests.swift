@@ -147,6 +147,30 @@ import Testing
     #expect(code { _ = try evaluate(Col2Im(window: wide), one, ones, ones) } == .limitExceeded)
   }
 
+  private func aligned(
+    _ region: [Float], scale: Float = 1, samples: Int = 0, image: Int64 = 0
+  ) throws -> [Tensor] {
+    var op = RoiAlign()
+    (op.scale, op.samples) = (scale, samples)
+    return try evaluate(
+      op, counting(1, 2, 4, 4), floats(1, 4, values: region), Tensor(vector: [image]))
+  }
+
+  @Test func regionsHaveAFewPoints() throws {
+    #expect(try aligned([0.5, 0.5, 2.5, 2.5])[0].floats() == [5, 21])
+    #expect(try aligned([2, 2, 1, 1])[0].floats() == [0, 0])
+    for number in [Float.nan, .infinity, -.infinity] {
+      #expect(code { _ = try aligned([0, 0, number, 2]) } == .invalidValue)
+    }
+    #expect(code { _ = try aligned([0, 0, 2, 2], scale: .nan) } == .invalidValue)
+    #expect(code { _ = try aligned([0, 0, 2, 2], image: 1) } == .invalidValue)
+    #expect(code { _ = try aligned([0, 0, 3e38, 2]) } == .limitExceeded)
+    #expect(code { _ = try aligned([0, 0, 5000, 5000]) } == .limitExceeded)
+    for samples in [1 << 40, 1 << 13, Int.max] {
+      #expect(code { _ = try aligned([0, 0, 2, 2], samples: samples) } == .limitExceeded)
+    }
+  }
+
   @Test func sumsOfProducts() {
     let x = float(3, 4)
     reject("ES1", Einsum("i1,jk"), [x, x])

@@ -55,42 +55,60 @@ extension RoiAlign {
     let shape = try Shape([regions.shape[0], channels, height, width])
     var result = [Double](repeating: 0, count: shape.count)
     for (region, owner) in owners.enumerated() {
-      guard owner >= 0, owner < x.shape[0] else {
+      guard owner >= 0, owner < x.shape[0], rows > 0, columns > 0 else {
         throw ModelError(.invalidValue, "RA3: a region of image \(owner)")
       }
       let offset = halfPixel ? 0.5 : 0
       let c = corners[region * 4..<region * 4 + 4].map { $0 * Double(scale) - offset }
+      guard c.allSatisfy(\.isFinite) else {
+        throw ModelError(.invalidValue, "RA3: a region from \(c[0]), \(c[1]) to \(c[2]), \(c[3])")
+      }
       var extent = (h: c[3] - c[1], w: c[2] - c[0])
       if !halfPixel { extent = (max(extent.h, 1), max(extent.w, 1)) }
       let cell = (h: extent.h / Double(height), w: extent.w / Double(width))
-      let points = (
-        h: samples > 0 ? samples : max(0, Int(cell.h.rounded(.up))),
-        w: samples > 0 ? samples : max(0, Int(cell.w.rounded(.up)))
-      )
+      let points = try (h: self.points(cell.h), w: self.points(cell.w))
+      guard points.h * points.w <= RoiAlign.maximumPoints else {
+        throw ModelError(.limitExceeded, "RA4: \(points.h) × \(points.w) points of a cell")
+      }
       for i in 0..<height * width {
-        var taps: [[(place: Int, weight: Double)]] = []
+        var made = [Double](repeating: 0, count: channels)
         for p in 0..<points.h {
           for q in 0..<points.w {
             let y = c[1] + (Double(i / width) + (Double(p) + 0.5) / Double(points.h)) * cell.h
             let z = c[0] + (Double(i % width) + (Double(q) + 0.5) / Double(points.w)) * cell.w
-            taps.append(RoiAlign.taps(y, z, rows, columns))
+            let taps = RoiAlign.taps(y, z, rows, columns)
+            for channel in 0..<channels {
+              let plane = (Int(owner) * channels + channel) * rows * columns
+              for (index, tap) in taps.enumerated() {
+                let product = tap.weight * values[plane + tap.place]
+                if !greatest {
+                  made[channel] += product
+                } else if p + q + index == 0 || made[channel] < product {
+                  made[channel] = product
+                }
+              }
+            }
           }
         }
+        let divisor = greatest ? 1 : Double(max(1, points.h * points.w))
         for channel in 0..<channels {
-          let plane = (Int(owner) * channels + channel) * rows * columns
-          let made: Double
-          if greatest {
-            made = taps.joined().map { $0.weight * values[plane + $0.place] }.max() ?? 0
-          } else {
-            made =
-              taps.joined().reduce(0) { $0 + $1.weight * values[plane + $1.place] }
-              / Double(max(1, taps.count))
-          }
-          result[(region * channels + channel) * height * width + i] = made
+          result[(region * channels + channel) * height * width + i] = made[channel] / divisor
         }
       }
     }
     return [Tensor(x.element, shape, doubles: result)]
+  }
+
+  /// The greatest number of points of a cell (`RA4`).
+  private static let maximumPoints = 1 << 24
+
+  /// Points along one axis of a cell of that extent.
+  private func points(_ extent: Double) throws(ModelError) -> Int {
+    let count = samples > 0 ? Double(samples) : max(0, extent.rounded(.up))
+    guard count <= Double(RoiAlign.maximumPoints) else {
+      throw ModelError(.limitExceeded, "RA4: \(count) points along a cell")
+    }
+    return Int(count)
   }
 
   /// The four neighbours of a point; of weight 0 where it lies outside.
