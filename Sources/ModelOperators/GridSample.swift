@@ -95,7 +95,10 @@ extension GridSample {
     if !(x >= low && x <= high) {
       switch padding {
       case .zeros: break
-      case .border: x = min(max(x, 0), last)
+      case .border:
+        // Cubic weights change up to where all four neighbours are the nearest inside.
+        let reach = mode == .cubic ? 2.0 : 0
+        x = min(max(x, -reach), last + reach)
       case .reflection: x = GridSample.reflected(x, low, high)
       }
     }

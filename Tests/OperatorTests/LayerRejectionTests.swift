@@ -171,6 +171,26 @@ import Testing
     }
   }
 
+  /// Values of `torch.nn.functional.grid_sample`.
+  @Test(
+    arguments: [
+      (false, [-0.047999870, 1.8225002, 2.0216389, 1]),
+      (true, [-0.25708792, 0.90807384, 2.1702965, 1]),
+    ] as [(Bool, [Float])])
+  func cubicPlacesBeyondTheBorderSeeTheNearestElements(
+    alignCorners: Bool, expected: [Float]
+  ) throws {
+    let x = floats(1, 1, 3, 4, values: [0, 1, 4, 2, 2, 4, 1, 0, 1, 4, 2, 2])
+    let grid = floats(1, 1, 4, 2, values: [-1.4, -1.2, 1.3, -0.6, 0.9, 1.25, -3, 4])
+    let op = GridSample(.cubic, padding: .border, alignCorners: alignCorners)
+    let y = try evaluate(op, x, grid)[0].floats()
+    for (a, b) in zip(y, expected) { #expect(abs(a - b) < 1e-5) }
+    let far = floats(1, 1, 2, 2, values: [-.infinity, .infinity, 1e30, -1e30])
+    for (a, b) in zip(try evaluate(op, x, far)[0].floats(), [1, 2]) {
+      #expect(abs(a - Float(b)) < 1e-5)
+    }
+  }
+
   @Test func sumsOfProducts() {
     let x = float(3, 4)
     reject("ES1", Einsum("i1,jk"), [x, x])
