@@ -212,6 +212,31 @@ import Testing
     expect("LP4", "output next = %next", "output next = %i")
   }
 
+  @Test(arguments: [true, false]) func moreIterationsThanARunMayMakeAreRefusedAtOnce(
+    isKnown: Bool
+  ) throws {
+    let text = """
+      \(isKnown ? "constant %m: int64[] = [9223372036854775807]" : "input %m: int64[]")
+      input %x: float32[2]
+      %last = Loop(%m, _, %x) {states=1, body=graph {
+        input %i: int64[]
+        input %go: bool[]
+        input %x: float32[2]
+        %next: float32[2] = Add(%x, %x)
+        output go = %go
+        output next = %next
+      }}
+      output last = %last
+      """
+    #expect(
+      code {
+        let graph = try GraphText.parse("graph 2\n" + text, operators: allOperators)
+        let inputs = (isKnown ? [] : [Tensor(scalar: Int64.max)]) + [vector(1, 1)]
+        var runner = ModelRunner(graph)
+        _ = try runner.run(inputs)
+      } == .limitExceeded)
+  }
+
   @Test func slicesOfALoopHaveOneShape() throws {
     let graph = try ControlFlowTests.graph(
       """

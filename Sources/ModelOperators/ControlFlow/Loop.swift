@@ -56,7 +56,7 @@ extension Loop {
       try checkState(body.type(body.inputs[2 + index].value), gives: next, "LP4: state \(index)")
       types.append(try given[index].type.joined(with: next.replacing(symbols)))
     }
-    let trips = tripCount(inputs)
+    let trips = try tripCount(inputs)
     for port in body.outputs.dropFirst(1 + states) {
       let slice = try checkSlice(body.type(port.value), "LP5").replacing(symbols)
       types.append(slice.with(dimensions: slice.dimensions.map { [trips] + $0 }))
@@ -77,7 +77,9 @@ extension Loop {
   }
 
   /// The number of iterations, where nothing that the graph computes can end the loop.
-  private func tripCount(_ inputs: Operands<Fact>) -> Dimension {
+  ///
+  /// - Throws: `limit-exceeded` where they are more than a run may make.
+  private func tripCount(_ inputs: Operands<Fact>) throws(ModelError) -> Dimension {
     guard let limit = inputs.optional(0) else { return .unknown }
     let next = body.outputs[0].value
     let passesOn = next == body.inputs[1].value
@@ -86,7 +88,10 @@ extension Loop {
     let staysTrue = passesOn || body.constant(next)?.integers() == [1]
     guard startsTrue, staysTrue else { return .unknown }
     if let count = limit.constant?.integers().first {
-      return count <= Int64(RunLimits.iterations) ? .fixed(max(0, Int(count))) : .unknown
+      guard count <= Int64(RunLimits.iterations) else {
+        throw ModelError(.limitExceeded, "RL3: \(count) iterations")
+      }
+      return .fixed(max(0, Int(count)))
     }
     if let extent = limit.extents?.first, case .symbol = extent { return extent }
     return .unknown

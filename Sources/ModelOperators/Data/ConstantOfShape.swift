@@ -61,8 +61,17 @@ extension ConstantOfShape {
 extension ConstantOfShape {
   package func reference(_ inputs: Operands<Tensor>) throws(ModelError) -> [Tensor] {
     let shape = try Shape(inputs.required(0).integers().map { Int($0) })
-    let sources = [Int](repeating: 0, count: shape.count)
-    return [value.gathering(shape, from: sources)]
+    let size = value.element.byteCount
+    return [
+      Tensor(
+        value.element, shape,
+        writing: { target in
+          guard let to = target.baseAddress, let from = value.bytes.baseAddress else { return }
+          for index in 0..<shape.count {
+            (to + index * size).copyMemory(from: from, byteCount: size)
+          }
+        })
+    ]
   }
 }
 
