@@ -48,6 +48,18 @@ CK_INLINE float ck_from_bits(uint32_t u) {
 
 CK_INLINE float ck_min(float a, float b) { return a < b ? a : b; }
 CK_INLINE float ck_max(float a, float b) { return a > b ? a : b; }
+
+/* Q3 where either operand is a NaN and stays one. */
+CK_INLINE float ck_minimum(float a, float b) {
+  float lesser = ck_min(a, b);
+  return a != a ? a : lesser;
+}
+
+CK_INLINE float ck_maximum(float a, float b) {
+  float greater = ck_max(a, b);
+  return a != a ? a : greater;
+}
+
 CK_INLINE size_t ck_min_size(size_t a, size_t b) { return a < b ? a : b; }
 
 /* rne(t) for |t| <= 2^22: adding 1.5 * 2^23 leaves the rounded integer in the low bits. */

@@ -125,6 +125,11 @@ CK_INLINE float ck_gelu_tanh(float x) {
   return (0.5f * x) * (1.0f + ck_tanh(0x1.988454p-1f * (x + 0.044715f * ((x * x) * x))));
 }
 
+CK_INLINE float ck_clip(float x, float lower, float upper) {
+  float limited = ck_min(ck_max(x, lower), upper);
+  return x != x ? x : limited;
+}
+
 CK_INLINE float ck_hard_sigmoid(float x, float alpha, float beta) { return ck_max(0.0f, ck_min(1.0f, alpha * x + beta)); }
 
 CK_INLINE float ck_elu(float x, float alpha) {

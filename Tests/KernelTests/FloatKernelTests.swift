@@ -70,27 +70,49 @@ import Testing
     var samples = Samples(1)
     let formulas: [(BinaryFunction, @Sendable (Float, Float) -> Float)] = [
       (.add, { $0 + $1 }), (.subtract, { $0 - $1 }), (.multiply, { $0 * $1 }),
-      (.divide, { $0 / $1 }), (.minimum, { $0 < $1 ? $0 : $1 }), (.maximum, { $0 > $1 ? $0 : $1 }),
+      (.divide, { $0 / $1 }), (.minimum, { $0.isNaN || $0 < $1 ? $0 : $1 }),
+      (.maximum, { $0.isNaN || $0 > $1 ? $0 : $1 }),
       (.prelu, { $0 < 0 ? $0 * $1 : $0 }), (.gate, { $1 > 0 ? $0 : 0 }),
     ]
     #expect(formulas.map(\.0) == BinaryFunction.allCases)
     for (function, formula) in formulas {
       for (p, q) in [(1, 1), (1, 0), (0, 1), (0, 0)] {
         for count in lengths where count > 0 {
-          let (a, b) = (
-            KernelMemory(samples.floats(2 * count, -4...4)), samples.floats(count, 1...2)
-          )
+          var (left, b) = (samples.floats(2 * count, -4...4), samples.floats(count, 1...2))
+          left[count / 2] = .nan
+          b[count / 3] = count < 5 ? b[count / 3] : .nan
+          let a = KernelMemory(left)
           let held = KernelMemory(b)
-          let (left, right) = (a.elements(of: Float.self), held.elements(of: Float.self))
+          let (x, right) = (a.elements(of: Float.self), held.elements(of: Float.self))
           var y = [Float](repeating: 0, count: 2 * count)
           tier.combine(
-            function, rows: 2, columns: count, RowOperand(left, row: count, column: p),
+            function, rows: 2, columns: count, RowOperand(x, row: count, column: p),
             RowOperand(right, row: 0, column: q), to: &y, row: count)
           let expected = (0..<2 * count).map {
-            formula(left[$0 / count * count + $0 % count * p], right[$0 % count * q])
+            formula(x[$0 / count * count + $0 % count * p], right[$0 % count * q])
           }
-          #expect(y == expected)
+          #expect(Self.same(y, expected), "\(function), \(count) columns")
         }
+      }
+    }
+  }
+
+  @Test(arguments: KernelTier.available) func whatIsNoNumberStaysInRowsAndLimits(tier: KernelTier) {
+    var samples = Samples(6)
+    for count in lengths where count > 0 {
+      for place in Set([0, count / 2, count - 1]) {
+        var x = samples.floats(count, -5...5)
+        x[place] = .nan
+        for reduction in [RowReduction.maximum, .minimum] {
+          var y: Float = 0
+          tier.reduce(reduction, rows: 1, columns: count, x, row: 0, to: &y)
+          #expect(y.isNaN, "\(reduction) of \(count), \(place)")
+        }
+        let limited = Self.apply(tier, .clip, x, -1, 1)
+        #expect(Self.same(limited, x.map { $0.isNaN ? $0 : min(max($0, -1), 1) }))
+        var y = x
+        tier.normalize(.l2, rows: 1, columns: count, x, row: 0, epsilon: 1e-12, to: &y, row: 0)
+        #expect(y.allSatisfy { $0.isNaN })
       }
     }
   }

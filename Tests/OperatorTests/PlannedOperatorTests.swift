@@ -71,6 +71,39 @@ import Testing
     }
   }
 
+  /// In every place of a row, so in every lane of a kernel and behind its last whole vector.
+  @Test(arguments: [0, 1, 15, 16, 36]) func whatIsNoNumberStays(place: Int) throws {
+    var samples = Samples(5)
+    let values = try samples.tensor([2, 37])
+    var numbers = values.floats()
+    numbers[place] = .nan
+    let x = Tensor(values.shape, numbers)
+    let wide = try samples.tensor([2, 37])
+    for op in [Max(), Min()] as [any Operator] {
+      try expectAgreement(op, [x, wide], variables: [1])
+      try expectAgreement(op, [wide, x], variables: [1])
+      try expectAgreement(op, [x, Tensor(scalar: Float(0.1))])
+      try expectAgreement(op, [wide, Tensor(scalar: Float.nan)])
+    }
+    let limits = (Tensor(scalar: Float(0)), Tensor(scalar: Float(0.5)))
+    try expectAgreement(Clip(), [x, limits.0, limits.1])
+    let sigmoid = HardSigmoid(alpha: 0.3, beta: 0.4)
+    for op in [sigmoid, Relu(), LeakyRelu(alpha: 0.1), Softmax(axis: 1)] as [any Operator] {
+      try expectAgreement(op, [x])
+    }
+    for axis in [0, 1] {
+      try expectAgreement(ReduceMax(), [x, integers(axis)])
+      try expectAgreement(ReduceMin(), [x, integers(axis)])
+    }
+    try expectAgreement(GlobalMaxPool(), [try x.reshaped(to: Shape([1, 2, 37]))])
+    let clip = Epilogue(.clip, lower: 0, upper: 6)
+    try expectAgreement(
+      Linear(transposeWeight: false, epilogue: clip), [x, try samples.tensor([37, 20])])
+    try expectAgreement(
+      Convolution(epilogue: clip),
+      [try x.reshaped(to: Shape([1, 2, 37])), try samples.tensor([20, 2, 3])])
+  }
+
   static let moving: [(any Operator, [Tensor?])] = [
     (Transpose(nil), []), (Transpose([0, 2, 3, 1]), []), (Transpose([0, 3, 1, 2]), []),
     (Transpose([0, 1, 3, 2]), []), (Transpose([3, 1, 0, 2]), []), (Transpose([0, 1, 2, 3]), []),

@@ -97,6 +97,7 @@ enum FixedFunctions {
       let t = IntegerArithmetic.minimum(1, Float(1.0 / 6) * x + 0.5)
       return x * IntegerArithmetic.maximum(0, t)
     case .clip:
+      guard !x.isNaN else { return x }
       return IntegerArithmetic.minimum(
         IntegerArithmetic.maximum(x, epilogue.lower), epilogue.upper)
     case .none, .relu, .leakyRelu, .prelu: return x
