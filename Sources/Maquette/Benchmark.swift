@@ -174,7 +174,7 @@ package struct Benchmark: Report {
     guard let page = BenchmarkPage(self) else {
       throw ModelError(.usage, "a page shows operators: give --per-operator")
     }
-    try FileAccess.replace(path, with: Array(page.text.utf8))
+    try NewFile.write(Array(page.text.utf8), to: path)
   }
 
   /// What is told of the whole.

@@ -366,7 +366,7 @@ extension Conversion {
     if let sketch {
       var known: [String: PartSketch] = [:]
       for (name, observer) in byName { known[name] = try observer.sketch() }
-      try FileAccess.replace(sketch, with: JSON(encoding: known).bytes)
+      try NewFile.write(JSON(encoding: known).bytes, to: sketch)
     }
     return observers
   }

@@ -185,7 +185,7 @@ package struct Conversion: Sendable {
     (contents, parts, family) = try self.contents(
       parts, float, family, origins, goldenSource: goldenSource, goldens: stored)
     let bytes = try BundleWriter().bytes(of: contents)
-    try FileAccess.replace(output, with: bytes)
+    try NewFile.write(bytes, to: output)
     seconds["write"] = watch.seconds
     seconds["total"] = whole.seconds
     let outcomes = zip(parts, sourceNodes).map { part, nodes in

@@ -111,7 +111,7 @@ final class FileHost: FamilyHost {
     case .sound(let name, let recording):
       try recording.write(to: path(name, "wav"))
     case .text(let name, let text):
-      try MediaFile.write(Array(text.utf8), to: path(name, "txt"))
+      try NewFile.write(Array(text.utf8), to: path(name, "txt"))
     case .line(let line): lines.append(line)
     case .figure(let name, let value): figures[name] = value
     case .speech(let recording): speech = recording

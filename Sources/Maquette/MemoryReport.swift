@@ -54,7 +54,7 @@ package struct MemoryRequest: Sendable {
       page.drawing(sheet.drawing("one-slot.png"))
     }
     let file = output + "/memory.html"
-    try FileAccess.replace(file, with: Array(page.text.utf8))
+    try NewFile.write(Array(page.text.utf8), to: file)
     return MemoryReport(title: title, memories: memories, oneSlot: strip, page: file)
   }
 }

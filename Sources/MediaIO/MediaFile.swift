@@ -1,7 +1,7 @@
 import Foundation
 import TensorCore
 
-/// Reads and writes whole files; a written file is there completely or not at all.
+/// Reads whole files and makes folders.
 package enum MediaFile {
   /// - Throws: `missing-input` where there is no such file, `limit-exceeded` above `maximum` bytes.
   package static func read(_ path: String, maximum: Int) throws(ModelError) -> [UInt8] {
@@ -27,15 +27,6 @@ package enum MediaFile {
     }
     guard !isFolder.boolValue else {
       throw ModelError(.missingInput, "'\(path)' is a folder, not a file")
-    }
-  }
-
-  /// Writes to a sibling, then renames it.
-  ///
-  /// - Throws: `cannot-create` where the folder is not there or not writable.
-  package static func write(_ bytes: [UInt8], to path: String) throws(ModelError) {
-    do { try Data(bytes).write(to: URL(filePath: path), options: .atomic) } catch {
-      throw ModelError(.cannotCreate, "'\(path)' cannot be written: \(error.localizedDescription)")
     }
   }
 

@@ -102,31 +102,29 @@ package final class PictureReader {
 /// Writes a PNG file from the top; it is there under its name once its last row is.
 package final class PictureWriter {
   private let path: String
-  private let partial: String
+  private let file: NewFile
   private let width: Int
   private let height: Int
   private let depth: DeepImage.Depth
   private var next = 0
   private let rows: OpenRows
 
-  /// - Throws: `cannot-create` where the folder is not there or not writable.
+  /// - Throws: as ``NewFile``.
   package init(
     _ path: String, width: Int, height: Int, depth: DeepImage.Depth
   ) throws(ModelError) {
     var header = png_rows_header(
       width: UInt32(width), height: UInt32(height), depth: Int32(depth.rawValue))
     var message = Message()
-    let partial = path + ".partial"
-    guard let rows = OpenRows(png_rows_create(partial, &header, &message.bytes)) else {
+    let file = try NewFile(path)
+    guard let rows = OpenRows(png_rows_create(file.sibling, &header, &message.bytes)) else {
       throw ModelError(.cannotCreate, "'\(path)' cannot be written: \(message.text)")
     }
     self.path = path
-    self.partial = partial
+    self.file = file
     self.rows = rows
     (self.width, self.height, self.depth) = (width, height, depth)
   }
-
-  deinit { if !isWhole { unlink(partial) } }
 
   /// Whether its last row was written.
   package var isWhole: Bool { next == height }
@@ -139,10 +137,7 @@ package final class PictureWriter {
     case .sixteen: try write(picture.values, rows: picture.height)
     }
     next += picture.height
-    if isWhole, rename(partial, path) != 0 {
-      throw ModelError(
-        .cannotCreate, "'\(path)' cannot be written: \(String(cString: strerror(errno)))")
-    }
+    if isWhole { try file.finish() }
   }
 
   private func write<Value: BitwiseCopyable>(_ values: [Value], rows count: Int) throws(ModelError)

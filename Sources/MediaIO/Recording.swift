@@ -91,8 +91,8 @@ package struct Recording: Sendable {
     info.samplerate = Int32(rate)
     info.channels = 1
     info.format = Int32(SF_FORMAT_WAV | SF_FORMAT_PCM_16)
-    let sibling = path + ".part"
-    guard let handle = sf_open(sibling, Int32(SFM_WRITE), &info) else {
+    let file = try NewFile(path)
+    guard let handle = sf_open(file.sibling, Int32(SFM_WRITE), &info) else {
       throw ModelError(
         .cannotCreate, "'\(path)' cannot be written: \(String(cString: sf_strerror(nil)))")
     }
@@ -102,13 +102,9 @@ package struct Recording: Sendable {
     let written = sf_write_short(handle, values, sf_count_t(values.count))
     let closed = sf_close(handle)
     guard written == sf_count_t(values.count), closed == 0 else {
-      try? FileManager.default.removeItem(atPath: sibling)
       throw ModelError(.inputOutput, "'\(path)' could not be written completely")
     }
-    guard rename(sibling, path) == 0 else {
-      try? FileManager.default.removeItem(atPath: sibling)
-      throw ModelError(.cannotCreate, "'\(path)' cannot be written")
-    }
+    try file.finish()
   }
 }
 

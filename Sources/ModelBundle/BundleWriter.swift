@@ -20,7 +20,7 @@ package struct BundleWriter: Sendable {
 
   /// Puts the bundle at `path`, all or nothing.
   package func write(_ contents: BundleContents, to path: String) throws(ModelError) {
-    try FileAccess.replace(path, with: try bytes(of: contents))
+    try NewFile.write(try bytes(of: contents), to: path)
   }
 
   /// - Throws: `invalid-value` for names that repeat or goldens that do not fit their graph;

@@ -1,7 +1,7 @@
 import Foundation
 import TensorCore
 
-/// Whole files, read and replaced safely.
+/// Whole files, read safely.
 package enum FileAccess {
   /// Every byte of a regular file.
   ///
@@ -12,66 +12,6 @@ package enum FileAccess {
       throw ModelError(.limitExceeded, "\(path) has \(file.count) bytes; \(limit) at most")
     }
     return try file.bytes(0..<file.count)
-  }
-
-  /// Puts `bytes` at `path`, all or nothing: a new sibling is written, synced and renamed.
-  ///
-  /// - Throws: `cannot-create` where the sibling or the name cannot be made; `input-output` where
-  ///   writing fails. Neither leaves anything behind.
-  package static func replace(_ path: String, with bytes: [UInt8]) throws(ModelError) {
-    let url = URL(filePath: path)
-    let folder = url.deletingLastPathComponent().path(percentEncoded: false)
-    let (sibling, file) = try createSibling(in: folder, of: url.lastPathComponent)
-    var isDone = false
-    defer { if !isDone { unlink(sibling) } }
-    do {
-      defer { close(file) }
-      try write(bytes, to: file, path)
-      guard fsync(file) == 0 else {
-        throw ModelError(.inputOutput, "syncing \(path): \(reason())")
-      }
-    }
-    guard rename(sibling, path) == 0 else {
-      throw ModelError(.cannotCreate, "cannot put \(path) in place: \(reason())")
-    }
-    isDone = true
-    // The name is on disk once its folder is; file systems that cannot sync folders say so.
-    let handle = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
-    if handle >= 0 {
-      fsync(handle)
-      close(handle)
-    }
-  }
-
-  private static func createSibling(
-    in folder: String, of name: String
-  ) throws(ModelError) -> (path: String, file: Int32) {
-    for _ in 0..<16 {
-      let tag = String(UInt64.random(in: 0 ... .max), radix: 36)
-      let path = folder + (folder.hasSuffix("/") ? "" : "/") + ".\(name.prefix(64)).\(tag)"
-      let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
-      if file >= 0 { return (path, file) }
-      guard errno == EEXIST else {
-        throw ModelError(.cannotCreate, "cannot create a file in \(folder): \(reason())")
-      }
-    }
-    throw ModelError(.cannotCreate, "cannot create a file in \(folder): every name is taken")
-  }
-
-  private static func write(
-    _ bytes: [UInt8], to file: Int32, _ path: String
-  ) throws(ModelError) {
-    var done = 0
-    while done < bytes.count {
-      let count = bytes.withUnsafeBytes { buffer in
-        Foundation.write(file, buffer.baseAddress.map { $0 + done }, bytes.count - done)
-      }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        throw ModelError(.inputOutput, "writing \(path): \(reason())")
-      }
-      done += count
-    }
   }
 
   fileprivate static func reason() -> String { String(cString: strerror(errno)) }

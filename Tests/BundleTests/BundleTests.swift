@@ -171,15 +171,15 @@ func expectSame(_ a: BundleContents, _ b: BundleContents) {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     let path = folder.appending(path: "model.maq").path()
-    try FileAccess.replace(path, with: [1, 2, 3])
+    try NewFile.write([1, 2, 3], to: path)
     try Sample.writer().write(try Sample.contents(), to: path)
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path()) == ["model.maq"])
     expectSame(
       try Sample.contents(), try BundleReader(path: path).contents(operators: Sample.operators))
     expectFailure(.cannotCreate) {
-      try FileAccess.replace(folder.appending(path: "none/model.maq").path(), with: [1])
+      try NewFile.write([1], to: folder.appending(path: "none/model.maq").path())
     }
-    expectFailure(.cannotCreate) { try FileAccess.replace(folder.path(), with: [1]) }
+    expectFailure(.cannotCreate) { try NewFile.write([1], to: folder.path()) }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path()) == ["model.maq"])
     expectFailure(.missingInput) { _ = try BundleReader(path: path + "none") }
     expectFailure(.inputOutput) { _ = try BundleReader(path: folder.path()) }

@@ -83,12 +83,12 @@ import Testing
   func writeRejectedBundles() throws {
     let corpus = try RejectedCorpus().all().filter { RejectedTests.committed.contains($0.name) }
     for rejected in corpus {
-      try FileAccess.replace(
-        RejectedTests.folder.appending(path: "\(rejected.name).maq").path(), with: rejected.bytes)
+      try NewFile.write(
+        rejected.bytes, to: RejectedTests.folder.appending(path: "\(rejected.name).maq").path())
     }
     let lines = corpus.map { "\($0.name).maq \($0.codes.sorted().joined())\n" }.sorted().joined()
-    try FileAccess.replace(
-      RejectedTests.folder.appending(path: "codes.txt").path(), with: Array(lines.utf8))
+    try NewFile.write(
+      Array(lines.utf8), to: RejectedTests.folder.appending(path: "codes.txt").path())
   }
 
   @Test func everyCommittedBundleGivesItsCode() throws {

@@ -46,6 +46,32 @@ import Testing
     #expect(error?.code == .cannotCreate)
   }
 
+  @Test func aPictureWhoseNameIsTakenMeanwhileLeavesNothing() throws {
+    let scratch = try Scratch()
+    let path = scratch.path("a.png")
+    func write() throws {
+      let writer = try PictureWriter(path, width: 6, height: 9, depth: .eight)
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+      try writer.write(picture(.eight))
+    }
+    let error = #expect(throws: ModelError.self) { try write() }
+    #expect(error?.code == .cannotCreate)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("")) == ["a.png"])
+  }
+
+  @Test func writingTouchesNoOtherFile() throws {
+    let scratch = try Scratch()
+    for name in ["a.png.partial", "a.wav.part"] {
+      try Data("own".utf8).write(to: URL(filePath: scratch.path(name)))
+    }
+    try picture(.eight).writePNG(to: scratch.path("a.png"))
+    try Recording(samples: [0, 0.5], rate: 8000).write(to: scratch.path("a.wav"))
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: scratch.path("")).sorted()
+        == ["a.png", "a.png.partial", "a.wav", "a.wav.part"])
+    #expect(try String(contentsOfFile: scratch.path("a.png.partial"), encoding: .utf8) == "own")
+  }
+
   /// Palette, grey of four bits, grey and colour with transparency, 16 bits, and interlaced ones: what Pillow
   /// and numpy say of them.
   @Test(arguments: ["palette", "grey-4", "grey-alpha", "colour-alpha", "deep-alpha", "interlaced"])

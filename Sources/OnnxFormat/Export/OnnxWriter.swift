@@ -32,7 +32,7 @@ package struct OnnxWriter: Sendable {
   @discardableResult
   package func write(_ graph: Graph, path: String) throws(ModelError) -> Int {
     let bytes = try bytes(of: graph)
-    try OutputFile.write(bytes, path: path)
+    try NewFile.write(bytes, to: path)
     return bytes.count
   }
 

@@ -34,7 +34,7 @@ package enum NumpyArchive {
   package static func write(
     _ arrays: [(name: String, tensor: Tensor)], path: String
   ) throws(ModelError) {
-    try OutputFile.write(try bytes(of: arrays), path: path)
+    try NewFile.write(try bytes(of: arrays), to: path)
   }
 
   package static func bytes(

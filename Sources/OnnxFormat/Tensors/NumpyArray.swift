@@ -65,7 +65,7 @@ package enum NumpyArray {
   }
 
   package static func write(_ tensor: Tensor, path: String) throws(ModelError) {
-    try OutputFile.write(bytes(of: tensor), path: path)
+    try NewFile.write(bytes(of: tensor), to: path)
   }
 
   private static func description(of element: ElementType) -> String {

@@ -30,7 +30,7 @@ package enum TensorFile {
   }
 
   package static func write(_ tensor: Tensor, named name: String, path: String) throws(ModelError) {
-    try OutputFile.write(bytes(of: tensor, named: name), path: path)
+    try NewFile.write(bytes(of: tensor, named: name), to: path)
   }
 
   /// A `TensorProto` with raw data.
