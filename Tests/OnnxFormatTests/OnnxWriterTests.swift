@@ -75,6 +75,8 @@ import Testing
     let again = try OnnxReader().graph(bytes: try OnnxWriter().bytes(of: graph))
     let kinds = Set(again.nodes.map { Swift.type(of: $0.op).name })
     #expect(kinds.isSuperset(of: ["QuantizeLinear", "DequantizeLinear", "Conv"]))
+    let names = again.nodes.map(\.name)
+    #expect(Set(names).count == names.count, "\(names.sorted())")
     // Float sums and integer sums may round to neighbouring int8 numbers.
     #expect(try OnnxWriterTests.difference(graph, [input]) < 0.03)
   }

@@ -11,6 +11,7 @@ struct GraphExporter {
   let opset: Int
   private var made = OnnxGraph()
   private var used: Set<String> = []
+  private var usedByNodes: Set<String> = []
   private var stored: [String?]
   private var real: [String?]
 
@@ -86,7 +87,10 @@ struct GraphExporter {
 
   /// `name`, or `name_1` and so on where it is taken.
   mutating func fresh(_ name: String) -> String {
-    let base = name.isEmpty ? "value" : name
+    GraphExporter.unique(name.isEmpty ? "value" : name, among: &used)
+  }
+
+  private static func unique(_ base: String, among used: inout Set<String>) -> String {
     var candidate = base
     var count = 0
     while !used.insert(candidate).inserted {
@@ -117,13 +121,14 @@ struct GraphExporter {
 
   // MARK: - Nodes
 
+  /// A node, whose name gets a number where another node has it.
   mutating func emit(
     _ kind: String, _ inputs: [String], _ outputs: [String], name: String,
     attributes: [OnnxAttribute] = []
   ) {
     var node = OnnxNode()
     node.kind = kind
-    node.name = name
+    node.name = GraphExporter.unique(name, among: &usedByNodes)
     node.inputs = inputs
     node.outputs = outputs
     node.attributes = attributes
@@ -229,7 +234,8 @@ struct GraphExporter {
       return false
     }
     made.nodes[last].outputs = [own]
-    made.nodes[last].name = own
+    usedByNodes.remove(made.nodes[last].name)
+    made.nodes[last].name = GraphExporter.unique(own, among: &usedByNodes)
     return true
   }
 
