@@ -92,7 +92,10 @@ let package = Package(
     tests("CLITests", ["maquette-cli"]),
     tests(
       "MaquetteTests",
-      ["Maquette", "OnnxFormat", "ModelBundle", "ModelIR", "MediaIO", "TensorCore"]),
+      [
+        "Maquette", "OnnxFormat", "ModelBundle", "ModelQuantization", "ModelOperators", "ModelIR",
+        "MediaIO", "TensorCore",
+      ]),
     tests("MediaTests", ["MediaIO", "TensorCore"]),
     tests(
       "FamilyTests",

@@ -45,6 +45,8 @@ extension Conversion {
     let rewrites: Int
     let calibrationSamples: Int
     /// The file was quantized already, and its scales and zero points are kept.
+    /// Values of the calibration samples that no range holds, by part.
+    let strays: [String]
     let adopted: Bool
     let int8Nodes: Int
     let floatNodes: Int
@@ -88,6 +90,7 @@ extension Conversion {
             ? "  quantized   by the file: its scales and zero points are kept"
             : "  calibrated  \(calibrationSamples) samples")
         let noises = parts.compactMap { part in
+        for stray in strays { lines.append("              " + stray) }
           part.weightNoise.map { parts.count > 1 ? "\($0) (\(part.part))" : "\($0)" }
         }
         if !noises.isEmpty {

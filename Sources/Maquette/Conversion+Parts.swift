@@ -84,6 +84,15 @@ final class PartObserver {
 
   var samples: Int { calibration.samples + waiting.count }
 
+  var nodeNames: [String] { prepared.nodes.map(\.name) }
+
+  /// Values that are not finite and that no range holds: of the first tensor that has them.
+  var strays: String? {
+    guard let (name, count, others) = calibration.strays else { return nil }
+    return "values that are not finite are left out: \(count) of '\(name)'"
+      + (others > 0 ? ", and some of \(others) other tensors" : "")
+  }
+
   /// What a later calibration goes on from.
   func sketch() throws(ModelError) -> PartSketch {
     try PartSketch(
@@ -222,7 +231,14 @@ extension Conversion {
       }
       return ConversionSource(part: model.part, file: try ModelFile(model.file))
     }
-    guard precision == .int8 else { return sources }
+    guard precision == .int8 else {
+      let idle = optionsOfInt8
+      guard idle.isEmpty else {
+        let names = idle.map { "--\($0)" }.joined(separator: ", ")
+        throw ModelError(.usage, "\(names): of int8 bundles; give --precision int8")
+      }
+      return sources
+    }
     guard sketch == nil || balance == .none else {
       throw ModelError(
         .usage, "a sketch is of the graph as it is; channels that are balanced are not")
@@ -236,6 +252,20 @@ extension Conversion {
         "'\(source.file.path)' is quantized already; convert the float model")
     }
     return sources
+  }
+
+  /// Names of the options that were given and that nothing but int8 heeds.
+  private var optionsOfInt8: [String] {
+    let usual = Conversion(models: [], output: "")
+    let given = [
+      ("calibration", calibration != nil), ("keep-samples", keptSamples != nil),
+      ("sketch", sketch != nil), ("method", method != usual.method),
+      ("rounding", rounding != usual.rounding), ("balance", balance != usual.balance),
+      ("weight-noise", weightNoise != nil), ("weight-bits", grid != nil),
+      ("keep-float", !keptFloat.isEmpty), ("wide", !wide.isEmpty),
+      ("wide-share", wideShare != usual.wideShare),
+    ]
+    return given.filter(\.1).map(\.0)
   }
 
   private static func isPartName(_ name: String) -> Bool {
@@ -330,6 +360,14 @@ extension Conversion {
     }
     let byName = Dictionary(
       zip(parts.map(\.name), observers), uniquingKeysWith: { $1 })
+    let nodes = Set(observers.flatMap(\.nodeNames))
+    for (option, names) in [
+      ("keep-float", keptFloat), ("wide", wide.subtracting([Self.everyLayer])),
+    ] {
+      if let unknown = names.subtracting(nodes).min() {
+        throw ModelError(.usage, "--\(option): there is no node '\(unknown)' to quantize")
+      }
+    }
     if balance != .none {
       var seen = 0
       try PartSamples(parts, family, threads: threads).forEach(in: folder, box: box) {

@@ -126,9 +126,11 @@ package struct Conversion: Sendable {
 
     let bound = try BoundInputs(bindings, of: parts, family, box: box)
     let samples = Gathered(limit: Self.madeGoldens)
+    var strays: [String] = []
     if precision == .int8, let calibration {
       watch = Stopwatch()
       let observers = try observe(float, family, in: calibration, samples, progress)
+      strays = observers.compactMap(\.strays)
       seconds["calibrate"] = watch.seconds
       watch = Stopwatch()
       progress("quantizing")
@@ -206,7 +208,8 @@ package struct Conversion: Sendable {
       sourceBytes: sourceBytes, bundleBytes: bytes.count,
       bitsPerWeight: try BundleReader(bytes: bytes).header.bitsPerWeight,
       sourceNodes: sourceNodes.reduce(0, +), nodes: nodes, rewrites: rewrites,
-      calibrationSamples: outcomes.map(\.calibrationSamples).max() ?? 0, adopted: adopted,
+      calibrationSamples: outcomes.map(\.calibrationSamples).max() ?? 0, strays: strays,
+      adopted: adopted,
       int8Nodes: integer,
       floatNodes: nodes - integer, coverage: IntegerCoverage(parts), parts: outcomes,
       bound: savings,

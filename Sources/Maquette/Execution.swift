@@ -81,6 +81,9 @@ package struct Execution: Sendable {
     if let adapted {
       file = try file.applying(AdaptedTensors(contentsOf: adapted), state: state)
     }
+    guard state == nil || adapted != nil else {
+      throw ModelError(.usage, "--state is of what --adapted names")
+    }
     let isMedia = !media.given.isEmpty || inputs.contains { MediaKind($0.file) != nil }
     return isMedia ? try runMedia(file, watch, progress) : try runTensors(file, watch)
   }
@@ -93,6 +96,9 @@ package struct Execution: Sendable {
     try part.graph.checkNames(inputs.map(\.name))
     var tensors: [String: Tensor] = [:]
     for input in inputs {
+      guard tensors[input.name] == nil else {
+        throw ModelError(.usage, "input '\(input.name)' is given twice")
+      }
       tensors[input.name] = try Tensor(file: input.file, named: input.name)
     }
     let ordered = try runner.ordered(tensors)
@@ -101,8 +107,9 @@ package struct Execution: Sendable {
     let seconds = timed.seconds
     try MediaFile.makeFolder(output)
     var outputs: [Output] = []
+    var names = FileNames()
     for (port, tensor) in zip(part.graph.outputs, results) {
-      outputs.append(try Execution.write(tensor, port.name, to: output))
+      outputs.append(try Execution.write(tensor, port.name, to: output, &names))
     }
     return Outcome(
       model: (model as NSString).lastPathComponent, precision: part.precision, outputs: outputs,
@@ -125,7 +132,7 @@ package struct Execution: Sendable {
     let names = file.parts.flatMap { $0.graph.inputs.map(\.name) }
     for input in inputs {
       if !names.contains(input.name) { try file.parts[0].graph.checkNames([input.name]) }
-      try media.take(input.file, for: family.family)
+      try media.take(input.file, as: input.name, for: family.family)
     }
     let loaded = try media.load(for: family.family)
     let host = try FileHost(file, folder: output, options: options, progress: progress)
@@ -138,17 +145,31 @@ package struct Execution: Sendable {
       lines: host.lines, figures: host.figures, seconds: watch.seconds, runSeconds: host.runSeconds)
   }
 
-  /// A name that is one path component.
-  static func fileName(_ name: String) -> String {
-    String(name.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })
-  }
-
   static func write(
-    _ tensor: Tensor, _ name: String, to folder: String
+    _ tensor: Tensor, _ name: String, to folder: String, _ names: inout FileNames
   ) throws(ModelError) -> Output {
-    let path = "\(folder)/\(fileName(name)).npy"
+    let path = "\(folder)/\(names.name(for: name)).npy"
     try NumpyArray.write(tensor.dequantized(), path: path)
     return Output(
       name: name, type: tensor.type.description, file: path, digest: Digest(of: tensor).description)
+  }
+}
+
+/// What the files of a folder are called after what is in them.
+struct FileNames {
+  private var names: [String: String] = [:]
+  private var taken: Set<String> = []
+
+  /// One path component, which nothing else has: with a number behind it where it is taken.
+  mutating func name(for content: String) -> String {
+    if let name = names[content] { return name }
+    let base = String(content.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })
+    var (name, count) = (base, 0)
+    while !taken.insert(name).inserted {
+      count += 1
+      name = "\(base)_\(count)"
+    }
+    names[content] = name
+    return name
   }
 }

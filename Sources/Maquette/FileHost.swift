@@ -38,6 +38,7 @@ final class FileHost: FamilyHost {
   private(set) var figures: [String: Double] = [:]
   private(set) var files: [String] = []
   private var speech: Recording?
+  private var names = FileNames()
   /// Pictures that are not whole yet.
   private var pictures: [String: PictureWriter] = [:]
 
@@ -125,7 +126,7 @@ final class FileHost: FamilyHost {
   }
 
   private func path(_ name: String, _ ending: String) -> String {
-    let path = "\(folder)/\(Execution.fileName(name)).\(ending)"
+    let path = "\(folder)/\(names.name(for: name)).\(ending)"
     files.append(path)
     return path
   }
@@ -140,7 +141,7 @@ final class FileHost: FamilyHost {
     var outputs: [Execution.Output] = []
     for (name, tensors) in rows {
       outputs.append(
-        try Execution.write(try Tensor.concatenated(tensors), name, to: folder))
+        try Execution.write(try Tensor.concatenated(tensors), name, to: folder, &names))
     }
     guard frames > 0 else { return (outputs, nil, nil) }
     let count = min(frames, Self.sheetFrames)

@@ -55,12 +55,26 @@ package struct MediaRequest: Sendable {
   }
 
   /// Takes a recording or a picture that was given for an input of the graph by name.
-  mutating func take(_ file: String, for family: ModelFamily) throws(ModelError) {
-    switch MediaKind(file) {
-    case .recording: audio = file
-    case .picture: if family.media.contains(.image) { image = file } else { face = file }
-    case nil:
+  ///
+  /// - Throws: `usage` for a second one, for a tensor, and where the name is that of another medium.
+  mutating func take(
+    _ file: String, as name: String, for family: ModelFamily
+  ) throws(ModelError) {
+    guard let kind = MediaKind(file) else {
       throw ModelError(.usage, "recordings and pictures do not mix with tensors: '\(file)'")
+    }
+    let medium: ModelFamily.Medium =
+      kind == .recording ? .audio : family.media.contains(.image) ? .image : .face
+    if let named = family.media.first(where: { name.hasPrefix($0.rawValue) }), named != medium {
+      throw ModelError(.usage, "'\(file)' is no \(named.rawValue) for input '\(name)'")
+    }
+    guard !given.contains(medium) else {
+      throw ModelError(.usage, "'\(file)' is a second \(medium.rawValue)")
+    }
+    switch medium {
+    case .audio: audio = file
+    case .image: image = file
+    default: face = file
     }
   }
 }

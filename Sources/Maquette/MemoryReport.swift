@@ -34,8 +34,9 @@ package struct MemoryRequest: Sendable {
     let title = MemoryReport.title(model: model, against: against)
     var memories: [MemoryReport.Memory] = []
     var page = HTMLPage(title: title)
+    var names = FileNames()
     for (name, address) in try first.addresses() {
-      let file = Execution.fileName(name) + ".png"
+      let file = names.name(for: name) + ".png"
       let labels = timings?.labels(address.shape[0])
       let other = try second?.addresses().first { $0.name == name }
       let memory = try MemoryReport.Memory(

@@ -19,7 +19,6 @@ package struct BundleContents: Sendable {
   static let goldenTensors = "goldens"
   package static let manifestRecord = "manifest"
   package static let calibrationRecord = "calibration"
-  package static let familyRecord = "family"
 
   /// The record that says how a graph was calibrated (`B16`, `B25`).
   package static func calibrationRecord(of graph: String) -> String {

@@ -100,7 +100,6 @@ package struct BundleReader: Sendable {
 
   package var graphNames: [String] { names(of: .graph) }
   package var recordNames: [String] { names(of: .record) }
-  package var goldenNames: [String] { names(of: .golden) }
 
   private func names(of kind: BundleHeader.Kind) -> [String] {
     header.sections.filter { $0.kind == kind }.map(\.name)

@@ -134,6 +134,15 @@ package struct Calibration: ~Copyable {
   /// The observer of a value; nil for constants, integers, and values that no plan kept.
   package func observer(of id: ValueID) -> RangeObserver? { seen.observers[id.index] }
 
+  /// The first tensor with values that are not finite, how many there were, and how many other tensors have such.
+  package var strays: (name: String, count: Int, others: Int)? {
+    let found = graph.values.indices.compactMap { index -> (String, Int)? in
+      guard let count = seen.observers[index]?.notFinite, count > 0 else { return nil }
+      return (graph.values[index].name, count)
+    }
+    return found.first.map { ($0.0, $0.1, found.count - 1) }
+  }
+
   /// The means of the channels of what a layer reads.
   func channelMeans(of id: ValueID) -> ChannelMeans? { seen.means[id.index] }
 

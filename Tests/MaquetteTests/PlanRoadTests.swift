@@ -98,6 +98,7 @@ import Testing
   @Test func demandsThatAConversionCannotHaveAreRefused() throws {
     var float = request { $0.leastRatio = 30 }
     float.precision = .float32
+    float.calibration = nil
     var unknown = request { $0.asFamilyDemands = true }
     let rows = RoadTests.golden.appending(path: "ports")
     unknown.models = [("main", rows.appending(path: "rows.onnx").path())]

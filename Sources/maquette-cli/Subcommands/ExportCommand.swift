@@ -5,9 +5,9 @@ import TensorCore
 struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
-    abstract: "Write a bundle as standard ONNX; int8 becomes QuantizeLinear and DequantizeLinear.")
+    abstract: "Write a model as standard ONNX; int8 becomes QuantizeLinear and DequantizeLinear.")
 
-  @Argument(help: "The bundle to export.")
+  @Argument(help: "An ONNX model or a bundle.")
   var file: String
 
   @Option(name: .shortAndLong, help: ArgumentHelp("The ONNX model to write.", valueName: "file"))

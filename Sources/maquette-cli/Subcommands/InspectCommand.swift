@@ -36,6 +36,9 @@ struct InspectCommand: ParsableCommand {
     guard !timings || file != nil && !graph else {
       throw ValidationError("--timings are of a FILE, without --graph")
     }
+    guard part == nil || graph else {
+      throw ValidationError("--part says whose --graph is printed")
+    }
   }
 
   func run() throws {

@@ -81,6 +81,9 @@ struct MemoryCommand: ParsableCommand {
           throw ModelError(
             .usage, "one of --list, --export, --add, --replace, --remove and --use at a time")
         }
+        guard [against, audio, face, video, phones].allSatisfy({ $0 == nil }) else {
+          throw ModelError(.usage, "media and --against are for pictures, not for banks")
+        }
         var request = BankRequest(bundle: file, action: actions[0])
         request.output = output
         return try request.run()
