@@ -15,6 +15,7 @@ extension Conversion {
     let figure: String?
     let demanded: String?
     let value: Double?
+    let problem: String?
     let passed: Bool
   }
 
@@ -44,9 +45,9 @@ extension Conversion {
     let nodes: Int
     let rewrites: Int
     let calibrationSamples: Int
-    /// The file was quantized already, and its scales and zero points are kept.
     /// Values of the calibration samples that no range holds, by part.
     let strays: [String]
+    /// The file was quantized already, and its scales and zero points are kept.
     let adopted: Bool
     let int8Nodes: Int
     let floatNodes: Int
@@ -89,8 +90,8 @@ extension Conversion {
           adopted
             ? "  quantized   by the file: its scales and zero points are kept"
             : "  calibrated  \(calibrationSamples) samples")
-        let noises = parts.compactMap { part in
         for stray in strays { lines.append("              " + stray) }
+        let noises = parts.compactMap { part in
           part.weightNoise.map { parts.count > 1 ? "\($0) (\(part.part))" : "\($0)" }
         }
         if !noises.isEmpty {
@@ -112,7 +113,8 @@ extension Conversion {
         }
         lines.append(
           "  agreement   \(item.output) of \(item.golden): \(figure)\(demand ?? ""), "
-            + "max error \(Figure.error(item.maxAbsError))")
+            + "max error \(Figure.error(item.maxAbsError))" + (item.problem.map { ", " + $0 } ?? "")
+        )
       }
       let total = seconds["total"] ?? 0
       let steps = ["import", "optimise", "calibrate", "quantize", "verify", "write"].compactMap {

@@ -315,7 +315,7 @@ package struct Conversion: Sendable {
             golden: prefix + sample.name, output: port.name, sqnrDb: metrics.signalToNoise,
             maxAbsError: metrics.maximumAbsoluteError, cosine: metrics.cosine,
             figure: judgement?.figure, demanded: judgement?.demand, value: judgement?.value,
-            passed: judgement?.passed ?? true))
+            problem: metrics.problem, passed: judgement?.passed ?? (metrics.problem == nil)))
       }
     }
     return (goldens, agreements)

@@ -23,6 +23,7 @@ package struct Export: Sendable {
     package let output: String
     let maxAbsError: Double
     package let sqnrDb: Double
+    let problem: String?
   }
 
   package struct Outcome: Report {
@@ -33,12 +34,15 @@ package struct Export: Sendable {
     let nodes: Int
     package let differences: [Difference]
 
+    package var passed: Bool { differences.allSatisfy { $0.problem == nil } }
+
     package var text: String {
       var lines = ["\(model) (\(precision)) → \(output), \(nodes) nodes, \(Figure.bytes(bytes))"]
       for item in differences {
         lines.append(
           "  \(item.output) of \(item.golden): read back and run, SQNR "
-            + "\(Figure.decibels(item.sqnrDb)), max error \(Figure.error(item.maxAbsError))")
+            + "\(Figure.decibels(item.sqnrDb)), max error \(Figure.error(item.maxAbsError))"
+            + (item.problem.map { ", " + $0 } ?? ""))
       }
       if differences.isEmpty { lines.append("  no goldens to measure the difference with") }
       return lines.joined(separator: "\n")
@@ -64,7 +68,7 @@ package struct Export: Sendable {
         differences.append(
           Difference(
             golden: golden.name, output: port.name, maxAbsError: metrics.maximumAbsoluteError,
-            sqnrDb: metrics.signalToNoise))
+            sqnrDb: metrics.signalToNoise, problem: metrics.problem))
       }
     }
     return Outcome(

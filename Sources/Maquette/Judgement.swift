@@ -10,39 +10,46 @@ struct Judgement {
   /// The bound with its unit, such as "PSNR ≥ 35.0 dB".
   let demand: String
   let value: Double
+  /// Never where ``problem`` is.
   let passed: Bool
+  /// What the figure does not say: values that are not finite.
+  let problem: String?
 
   init(
     _ measure: ModelFamily.Measure, _ actual: Tensor, against expected: Tensor
   ) throws(ModelError) {
+    let metrics = try Metrics(actual, against: expected)
+    problem = metrics.problem
+    let isNear: Bool
     switch measure {
     case .peakRatio(let range, let bound):
-      value = try Metrics(actual, against: expected).peakSignalToNoise(range: range)
+      value = metrics.peakSignalToNoise(range: range)
       figure = "PSNR \(Figure.decibels(value))"
       demand = "PSNR ≥ \(Figure.decibels(bound))"
-      passed = value >= bound
+      isNear = value >= bound
     case .topAgreement(let bound):
       value = try Judgement.topAgreement(actual, expected)
       figure = String(format: "first place %.1f %%", value * 100)
       demand = String(format: "first place ≥ %.1f %%", bound * 100)
-      passed = value >= bound
+      isNear = value >= bound
     case .divergence(let bound):
-      let metrics = try DistributionMetrics(actual, against: expected)
-      value = metrics.meanDivergence
+      let rows = try DistributionMetrics(actual, against: expected)
+      value = rows.meanDivergence
       figure = "KL \(Figure.error(value))"
       demand = "KL ≤ \(Figure.error(bound))"
-      passed = value <= bound && metrics.invalidRows == 0
+      isNear = value <= bound && rows.invalidRows == 0
     case .cosine(let bound):
       value = try Judgement.meanCosine(actual, expected)
       figure = String(format: "cosine %.4f", value)
       demand = String(format: "cosine ≥ %.4f", bound)
-      passed = value >= bound
+      isNear = value >= bound
     case .meanError(let bound):
-      value = try Metrics(actual, against: expected).meanAbsoluteError
+      value = metrics.meanAbsoluteError
       figure = "mean error \(Figure.error(value))"
       demand = "mean error ≤ \(Figure.error(bound))"
-      passed = value <= bound
+      isNear = value <= bound
     }
+    passed = isNear && problem == nil
   }
 
   /// The mean over rows along the last axis of the cosine; two rows of zeros are alike.

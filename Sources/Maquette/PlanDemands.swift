@@ -120,7 +120,8 @@ extension QualityTarget {
         name: "\(measure) of \(agreement.output)", unit: "", isLeast: true, output: output,
         exponent: exponent, limit: 1 - bound,
         distance: { (made, expected) throws(ModelError) in
-          1 - (try Judgement(agreement.measure, made, against: expected).value)
+          let judgement = try Judgement(agreement.measure, made, against: expected)
+          return judgement.problem == nil ? 1 - judgement.value : .infinity
         }, figure: { 1 - $0 })
     }
     func error(_ measure: String, _ exponent: Double, _ bound: Double) -> QualityTarget {
@@ -128,7 +129,8 @@ extension QualityTarget {
         name: "\(measure) of \(agreement.output)", unit: "", isLeast: false, output: output,
         exponent: exponent, limit: bound,
         distance: { (made, expected) throws(ModelError) in
-          try Judgement(agreement.measure, made, against: expected).value
+          let judgement = try Judgement(agreement.measure, made, against: expected)
+          return judgement.problem == nil ? judgement.value : .infinity
         }, figure: { $0 })
     }
     return switch agreement.measure {

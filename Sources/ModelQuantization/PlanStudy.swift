@@ -126,7 +126,8 @@ package struct PlanStudy: Sendable {
   ) throws(ModelError) -> Double {
     var greatest = 0.0
     for (made, expected) in zip(results, expected) {
-      greatest = max(greatest, try target.distance(made[target.output], expected[target.output]))
+      let distance = try target.distance(made[target.output], expected[target.output])
+      greatest = distance.isNaN ? .infinity : max(greatest, distance)
     }
     return greatest
   }

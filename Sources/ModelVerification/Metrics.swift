@@ -66,7 +66,10 @@ package struct Metrics: Codable, Sendable, Hashable {
     worstIndex = sums.firstMismatch ?? sums.worstIndex
   }
 
-  package var rootMeanSquaredError: Double { meanSquaredError.squareRoot() }
+  /// What no figure says: pairs that are not finite on one side alone (`VM2`); nil where there is none.
+  package var problem: String? {
+    nonFiniteMismatches > 0 ? "\(nonFiniteMismatches) of \(count) not finite" : nil
+  }
 
   /// 10·log₁₀(range² / MSE), where `range` is the width of the values' range: 255 for bytes, 1 or 2 for
   /// normalised images. +∞ without error.

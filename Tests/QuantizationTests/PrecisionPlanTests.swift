@@ -35,6 +35,13 @@ import Testing
     return targets
   }
 
+  @Test func noPlanKeepsADistanceThatIsNoNumber() throws {
+    var targets = PlanTargets()
+    targets.qualities = [.decibels("SQNR of y", output: 0, atLeast: 10) { _, _ in .nan }]
+    let error = #expect(throws: ModelError.self) { try plan(targets) }
+    #expect(error?.code == .outOfReach)
+  }
+
   @Test func nothingIsSpentWhereEightBitsReachTheRatio() throws {
     let made = try plan(ratio(10))
     #expect(made.plan.count(.int8) == 2)

@@ -22,10 +22,10 @@ struct VerifyCommand: ParsableCommand {
       valueName: "dir"))
   var golden: String?
 
-  @Option(name: .long, help: "Relative tolerance.")
+  @Option(name: .long, help: "Relative tolerance; 1e-4 where --atol alone is given.")
   var rtol: Double?
 
-  @Option(name: .long, help: "Absolute tolerance.")
+  @Option(name: .long, help: "Absolute tolerance; 1e-4 where --rtol alone is given.")
   var atol: Double?
 
   @Option(name: .long, help: "Signal-to-noise ratio that every output has to reach, in decibels.")
