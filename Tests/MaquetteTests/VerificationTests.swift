@@ -128,7 +128,7 @@ import Testing
       ])
     request.exact = true
     #expect(try request.run().passed)
-    request.options.reference = true
+    request.options = ExecutionOptions(reference: true)
     let error = #expect(throws: ModelError.self) { try request.run() }
     #expect(error?.code == .usage)
   }
