@@ -66,7 +66,8 @@ package struct WeightSensitivity: Sendable {
 }
 
 extension Tensor {
-  /// The sum of the squares of what `other` is off, at least 120 dB below that of the elements: that is as good as exact.
+  /// The sum of the squares of what `other` is off, at least 2⁻¹⁶ of that of the elements, as eight bits would have it: less is
+  /// nothing that int8 promises.
   fileprivate func noise(of other: Tensor) -> Double {
     withFloats { own in
       other.withFloats { other in
@@ -76,7 +77,7 @@ extension Tensor {
           noise += difference * difference
           signal += Double(x) * Double(x)
         }
-        return max(noise, signal * 1e-12)
+        return max(noise, signal * 0x1p-16)
       }
     }
   }

@@ -53,7 +53,26 @@ import Testing
     let graph = try graph()
     let (layers, _, integer) = try study(graph)
     #expect(layers.map(\.name) == ["a", "b"])
-    let usual = try squares(graph, integer)
+    try compare(layers, of: graph, with: try squares(graph, integer))
+  }
+
+  @Test func noiseBelowThatOfEightBitsCountsAsMuch() throws {
+    let graph = try graph()
+    var calibration = Calibration(graph)
+    let samples = try #require(samples)
+    for sample in samples { try calibration.observe([sample]) }
+    let exact = try WeightSensitivity(
+      graph, integer: graph, samples: try probes(calibration, samples.map { [$0] }))
+    let signal = try samples.reduce(0) { sum, sample in
+      try ReferenceExecutor(graph).run([sample])[0].doubles().reduce(sum) { $0 + $1 * $1 }
+    }
+    try compare(exact.layers, of: graph, with: signal / 65536)
+  }
+
+  /// Whether noise in the weights of each layer adds what is foretold to noise of the power `usual`.
+  private func compare(
+    _ layers: [WeightSensitivity.Layer], of graph: Graph, with usual: Double
+  ) throws {
     for layer in layers {
       let node = try #require(graph.nodes.first { $0.name == layer.name })
       let id = try #require(node.inputs[1])
